@@ -1,0 +1,86 @@
+import type { z } from "zod";
+import type { Fact, Service } from "../drills/facts.ts";
+import type { SystemSnapshot } from "../drills/inventory.ts";
+import type { Progress } from "../drills/progress.ts";
+import type { CheckDetail, MarkRecord, Resource } from "../drills/run-event.ts";
+import type { StepSignature } from "../drills/step-signature.ts";
+import type { Clock } from "../support/clock.ts";
+import type { JsonObject } from "../support/json.ts";
+import type { Log } from "../support/log.ts";
+
+/** What the engine hands a step while it runs. Every promise resolves when the record is durable. */
+export interface StepContext {
+  readonly runId: string;
+  readonly stepId: string;
+  readonly attempt: number;
+  /** Fencing epoch of this orchestrator; rises with every take-over of the run. */
+  readonly epoch: number;
+  readonly installation: string;
+  /** Same for every attempt after a crash of the same step and attempt. */
+  readonly idempotencyKey: string;
+  /** Aborted at the deadline, on halt, and when the phase stops. */
+  readonly signal: AbortSignal;
+  readonly deadlineMonoUs: number;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly system: SystemSnapshot | null;
+  readonly inventory: readonly SystemSnapshot[];
+  /** Deterministic in the run's seed, the step and the attempt; [0, 1). */
+  random(): number;
+  /** Services recorded so far, oldest first. */
+  services(): readonly Service[];
+  mark(mark: MarkRecord): Promise<void>;
+  fact(fact: Fact): Promise<void>;
+  deviation(code: string, message: string): Promise<void>;
+  readonly ledger: Ledger;
+  /** Shown live, never journaled. */
+  progress(progress: Progress): void;
+  /** Resolves `env:` and `file:` references; the value is known to the redactor from then on. */
+  secret(ref: string): Promise<string>;
+}
+
+/** Plan before it exists, created when it does: cleanup works from this and nothing else. */
+export interface Ledger {
+  plan(resource: Pick<Resource, "kind" | "title" | "ttlMs" | "locator">): Promise<Resource>;
+  created(id: string, locator: JsonObject): Promise<void>;
+}
+
+export type StepResult<O> =
+  | { readonly kind: "done"; readonly outputs: O }
+  | { readonly kind: "check"; readonly passed: boolean; readonly outputs: O; readonly check: CheckDetail };
+
+/** What the world says of an effect whose outcome was not journaled. */
+export type Reconciliation<O> =
+  | { readonly kind: "happened"; readonly outputs: O }
+  | { readonly kind: "did_not_happen" }
+  | { readonly kind: "unknown"; readonly message: string };
+
+export interface Step<I extends z.ZodObject = z.ZodObject, O extends z.ZodObject = z.ZodObject> extends StepSignature {
+  readonly with: I;
+  readonly outputs: O;
+  run(input: z.output<I>, ctx: StepContext): Promise<StepResult<z.input<O>>>;
+  reconcile?(input: z.output<I>, ctx: StepContext): Promise<Reconciliation<z.input<O>>>;
+}
+
+/** Types a step from its schemas; adds nothing. */
+export function defineStep<I extends z.ZodObject, O extends z.ZodObject>(step: Step<I, O>): Step<I, O> {
+  return step;
+}
+
+/** Removes one kind of resource and proves it gone. Both calls are idempotent. */
+export interface ResourceKeeper {
+  readonly kind: Resource["kind"];
+  /** Everything of this kind that bears the installation's id, whether a ledger knows it or not. */
+  list(installation: string, signal: AbortSignal): Promise<readonly FoundResource[]>;
+  destroy(locator: JsonObject, signal: AbortSignal): Promise<void>;
+  /** Asks the world; the answer's text goes into the record (`verifiedBy`). */
+  verifyGone(locator: JsonObject, signal: AbortSignal): Promise<{ readonly gone: boolean; readonly how: string }>;
+}
+
+export interface FoundResource {
+  readonly run: string;
+  readonly title: string;
+  readonly locator: JsonObject;
+  /** True when the orchestrator named in its label is alive (pid, start time and boot id match). */
+  readonly ownerAlive: boolean;
+}
