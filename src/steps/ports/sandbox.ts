@@ -35,6 +35,8 @@ export interface Launch {
   readonly argv: readonly string[];
   readonly env: Readonly<Record<string, string>>;
   readonly cwd: string;
+  /** Further paths the program must be able to get to (a `restore_command`'s program, a library folder). */
+  readonly reaches?: readonly string[];
 }
 
 export interface Launched {

@@ -1,0 +1,105 @@
+#!/usr/bin/env node
+/**
+ * The command line: declares commands, runs one, and is the one place that turns an error into an exit code.
+ * Commands load when they are called, so that `--help` needs commander and nothing else.
+ */
+import { readFileSync } from "node:fs";
+import { Command, CommanderError, Option } from "commander";
+import { describeError, EXIT_INPUT, exitCodeOf } from "./cli/exit-code.ts";
+import type { CliIo } from "./cli/io.ts";
+import { processIo } from "./cli/process-io.ts";
+
+type Action = (io: CliIo, args: readonly string[], options: Record<string, unknown>) => Promise<number>;
+type Load = () => Promise<{ readonly command: Action }>;
+
+const io = processIo(process);
+const program = new Command("firedrill")
+  .description("Rehearses disaster recovery: restores backups into sandboxes, times it, and judges it against RTO and RPO.")
+  .version(version(), "--version")
+  .option("--state <dir>", "where runs, sandboxes and keys are kept", io.env["FIREDRILL_STATE"] ?? ".firedrill")
+  .option("--pg-bin <dir>", "folder with the PostgreSQL server programs", io.env["FIREDRILL_PG_BIN"])
+  .option("--json", "results on stdout as one JSON document")
+  .addOption(new Option("--log-level <level>", "logs on stderr").choices(["silent", "error", "warn", "info", "debug"]).default("warn"))
+  .configureOutput({ writeOut: io.out, writeErr: io.err })
+  .showHelpAfterError("(firedrill --help lists the commands)")
+  .exitOverride();
+
+declare("init", "write a working playbook and inventory for a folder of backups", () => import("./cli/init.ts"))
+  .argument("<backups>", "folder that holds base backups")
+  .option("--wal <dir>", "folder of archived WAL (found by itself when it lies beside the backups)")
+  .option("--system <name>", "name of the system", "my-database")
+  .option("--out <dir>", "where to write", ".");
+playbookOptions(declare("validate", "check playbooks and inventory; names every fault with its place", () => import("./cli/validate.ts")), "<playbook...>");
+playbookOptions(declare("plan", "show what a run would do, in order, with guards and what it would create", () => import("./cli/plan.ts")));
+playbookOptions(declare("graph", "draw the drill", () => import("./cli/graph.ts")))
+  .addOption(new Option("--format <format>", "kind of picture").choices(["mermaid", "dot", "stately"]).default("mermaid"));
+playbookOptions(declare("run", "run a drill and judge it", () => import("./cli/run.ts")))
+  .option("--events", "one NDJSON line per event on stdout")
+  .option("--trigger <text>", "why this run was started, kept in the record", "manual")
+  .addOption(new Option("--objectives <mode>", "warn: a missed objective exits 0, the result stays failed").choices(["enforce", "warn"]).default("enforce"));
+declare("resume", "continue a run whose orchestrator died", () => import("./cli/resume.ts")).argument("<run>");
+declare("list", "list runs, newest first", () => import("./cli/list.ts")).option("--limit <n>", "at most this many", "20");
+declare("status", "runs that are not finished, and what is left behind", () => import("./cli/status.ts"));
+declare("show", "show one run: verdict, timeline, steps, checks", () => import("./cli/show.ts")).argument("[run]", "run id, or `latest`", "latest");
+declare("report", "write the report of a run as one HTML page", () => import("./cli/report.ts"))
+  .argument("[run]", "run id, or `latest`", "latest")
+  .option("--out <file>", "where to write it (default: in the run's folder)");
+declare("halt", "stop a run, or all of them, into cleanup", () => import("./cli/halt.ts"))
+  .argument("[run]", "run id")
+  .option("--all", "stop every run and refuse new ones until lifted")
+  .option("--lift", "allow runs again after --all")
+  .option("--reason <text>", "why, kept in the record")
+  .option("--who <name>", "who asks, kept in the record");
+declare("clean", "finish and remove what dead orchestrators left", () => import("./cli/clean.ts"));
+declare("steps", "list the steps a playbook can use, or describe one", () => import("./cli/steps.ts")).argument("[uses]");
+declare("doctor", "what this machine has and lacks for drills", () => import("./cli/doctor.ts"));
+declare("fingerprint", "write content digests of a database, to compare a restored copy with", () => import("./cli/fingerprint.ts"))
+  .requiredOption("--inventory <file>", "inventory with the system")
+  .requiredOption("--system <name>", "system to read")
+  .requiredOption("--out <file>", "file to write");
+declare("heartbeat", "write one row per interval into a system, so that loss can be measured", () => import("./cli/heartbeat.ts"))
+  .requiredOption("--inventory <file>", "inventory with the system")
+  .requiredOption("--system <name>", "system to write to")
+  .option("--count <n>", "stop after so many beats");
+declare("demo", "lose a real PostgreSQL and restore it, then twice on damaged backups", () => import("./cli/demo.ts"))
+  .option("--rows <n>", "orders in the demo database", "2000000");
+
+await main();
+
+function declare(name: string, summary: string, load: Load): Command {
+  const command = program.command(name).summary(summary).description(summary);
+  return command.action(async (...received: unknown[]) => {
+    const { command: run } = await load();
+    process.exitCode = await run(io, command.args, command.optsWithGlobals());
+    void received;
+  });
+}
+
+function playbookOptions(command: Command, argument = "<playbook>"): Command {
+  return command
+    .argument(argument)
+    .option("--inventory <file>", "systems (default: inventory.yaml beside the playbook)")
+    .option("--system <name>", "system under drill")
+    .option("--param <name=value...>", "parameter of the playbook");
+}
+
+async function main(): Promise<void> {
+  try {
+    await program.parseAsync(process.argv);
+  } catch (error) {
+    process.exitCode = report(error);
+  }
+}
+
+function report(error: unknown): number {
+  // Commander has already written its message; its code for --help and --version is 0.
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : EXIT_INPUT;
+  io.err(describeError(error));
+  return exitCodeOf(error);
+}
+
+function version(): string {
+  const text = readFileSync(new URL("../package.json", import.meta.url), "utf8");
+  // Our own package.json: the one decode boundary of this file.
+  return (JSON.parse(text) as { version: string }).version;
+}

@@ -1,0 +1,24 @@
+import { FiredrillError, InputError } from "../support/errors.ts";
+
+/** Bad input: nothing was started, nothing created. */
+export const EXIT_INPUT = 2;
+/** The tool itself broke. The exit codes of runs are in `drills/result.ts`. */
+export const EXIT_ERROR = 5;
+
+/** Codes of errors that mean "what you typed", not "what broke". */
+const INPUT_CODES: ReadonlySet<string> = new Set(["USAGE", "FILE_NOT_FOUND", "FILE_UNREADABLE", "FILE_EXISTS", "RUN_UNKNOWN", "RUNS_HALTED", "STEP_UNKNOWN", "PARAM_SYNTAX"]);
+
+export function exitCodeOf(error: unknown): number {
+  if (error instanceof InputError) return EXIT_INPUT;
+  if (error instanceof FiredrillError && INPUT_CODES.has(error.code)) return EXIT_INPUT;
+  return EXIT_ERROR;
+}
+
+/** One block of text for any error; a stack trace never reaches the user. */
+export function describeError(error: unknown): string {
+  if (error instanceof InputError) return `${error.message}\n`;
+  if (error instanceof FiredrillError) {
+    return `firedrill: ${error.code} ${error.message}\n${error.hint === undefined ? "" : `  hint: ${error.hint}\n`}`;
+  }
+  return `firedrill: INTERNAL ${error instanceof Error ? error.message : String(error)}\n  hint: this is a fault of Firedrill; run again with --log-level debug and report it\n`;
+}

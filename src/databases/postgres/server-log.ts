@@ -1,0 +1,19 @@
+import { open } from "node:fs/promises";
+
+/** More than the longest start of a server; a flood beyond it is not read. */
+const TAIL_BYTES = 1024 * 1024;
+
+/** End of a server's log, at most `bytes`; empty when there is none. */
+export async function readLogTail(path: string, bytes = TAIL_BYTES): Promise<string> {
+  const file = await open(path, "r").catch(() => null);
+  if (file === null) return "";
+  try {
+    const { size } = await file.stat();
+    const start = Math.max(0, size - bytes);
+    const buffer = Buffer.alloc(size - start);
+    const { bytesRead } = await file.read(buffer, 0, buffer.length, start);
+    return buffer.toString("utf8", 0, bytesRead);
+  } finally {
+    await file.close();
+  }
+}

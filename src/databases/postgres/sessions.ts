@@ -1,0 +1,122 @@
+import pg from "pg";
+import type { DatabaseRef } from "../../drills/database-ref.ts";
+import type { Session, SessionOptions, Sessions } from "../../steps/ports/postgres.ts";
+import { textTypes } from "./result-types.ts";
+import { connectError, queryError } from "./session-errors.ts";
+
+/** A host as the socket layer can use it: a unix socket's path is limited to 107 bytes. */
+export interface ResolvedHost extends AsyncDisposable {
+  readonly host: string;
+}
+
+export interface SessionsDeps {
+  /** Value of a secret reference (`file:/...`, `env:NAME`). */
+  secret(ref: string): Promise<string>;
+  /** Shortens the folder of a unix socket where needed; called for hosts that begin with `/`. */
+  resolveHost?(folder: string): Promise<ResolvedHost>;
+}
+
+/** Time for the server to cancel by itself before we drop the connection. */
+const GRACE_MS = 2000;
+
+export function createSessions(deps: SessionsDeps): Sessions {
+  return {
+    async open(database, options) {
+      options.signal.throwIfAborted();
+      const resolved = await resolveHost(deps, database.host);
+      const password = database.password === null ? null : await deps.secret(database.password);
+      const client = new pg.Client(clientConfig(database, resolved?.host ?? database.host, password, options));
+      try {
+        await connect(client, options.signal);
+        return new PgSession(client, options.signal);
+      } catch (error) {
+        client.connection.stream.destroy();
+        options.signal.throwIfAborted();
+        throw connectError(error, database);
+      } finally {
+        await resolved?.[Symbol.asyncDispose]();
+      }
+    },
+  };
+}
+
+async function resolveHost(deps: SessionsDeps, host: string): Promise<ResolvedHost | null> {
+  return host.startsWith("/") && deps.resolveHost !== undefined ? deps.resolveHost(host) : null;
+}
+
+/** Every value is given: for those that are not, pg reads PGUSER, PGPASSWORD, PGOPTIONS and the like. */
+export function clientConfig(database: DatabaseRef, host: string, password: string | null, options: Omit<SessionOptions, "signal">): pg.ClientConfig {
+  return {
+    host,
+    port: database.port,
+    user: database.user,
+    database: database.database,
+    password: () => password ?? "",
+    ssl: false,
+    application_name: "firedrill",
+    client_encoding: "UTF8",
+    options: startupOptions(database, options),
+    connectionTimeoutMillis: options.connectTimeoutMs,
+    query_timeout: options.statementTimeoutMs === 0 ? undefined : options.statementTimeoutMs + GRACE_MS,
+    types: textTypes,
+  };
+}
+
+/**
+ * Options of the connection win over `ALTER DATABASE ... SET` and `ALTER ROLE ... SET`, which a backup brings along; a
+ * preload library among those would keep us out of a sandbox that does not have it.
+ */
+function startupOptions(database: DatabaseRef, options: Omit<SessionOptions, "signal">): string {
+  const settings = [
+    `default_transaction_read_only=${options.readOnly ? "on" : "off"}`,
+    `statement_timeout=${options.statementTimeoutMs}`,
+    "DateStyle=ISO,YMD",
+    "IntervalStyle=iso_8601",
+    "TimeZone=UTC",
+    "extra_float_digits=1",
+    "lock_timeout=0",
+    ...(database.sandbox === null ? [] : ["session_preload_libraries="]),
+  ];
+  return settings.map((setting) => `-c ${setting}`).join(" ");
+}
+
+async function connect(client: pg.Client, signal: AbortSignal): Promise<void> {
+  const abort = (): void => void client.connection.stream.destroy();
+  signal.addEventListener("abort", abort, { once: true });
+  try {
+    await client.connect();
+  } finally {
+    signal.removeEventListener("abort", abort);
+  }
+}
+
+class PgSession implements Session {
+  readonly #client: pg.Client;
+  readonly #signal: AbortSignal;
+  readonly #abort = (): void => void this.#client.connection.stream.destroy();
+
+  constructor(client: pg.Client, signal: AbortSignal) {
+    this.#client = client;
+    this.#signal = signal;
+    signal.addEventListener("abort", this.#abort, { once: true });
+    // A connection that breaks between two queries is told by the next one.
+    client.on("error", () => undefined);
+  }
+
+  async query<Row extends Readonly<Record<string, unknown>>>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+    this.#signal.throwIfAborted();
+    try {
+      const result = values.length === 0 ? await this.#client.query<Row>(text) : await this.#client.query<Row>(text, [...values]);
+      return result.rows;
+    } catch (error) {
+      this.#signal.throwIfAborted();
+      throw queryError(error);
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#signal.removeEventListener("abort", this.#abort);
+    if (this.#client.connection.stream.destroyed) return;
+    await this.#client.end().catch(() => undefined);
+  }
+}

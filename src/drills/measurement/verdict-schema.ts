@@ -1,0 +1,77 @@
+import { z } from "zod";
+import { ageSchema, durationSchema, microseconds, notApplicable, notMeasured } from "./clock-schema.ts";
+
+export const RESULTS = ["error", "aborted", "failed", "inconclusive", "passed_with_deviations", "passed"] as const;
+export const resultNameSchema = z.enum(RESULTS);
+export type ResultName = z.infer<typeof resultNameSchema>;
+
+/** Every rule that can speak about a run; the table stands in docs/measurement.md. */
+export const RULES = [
+  "CLEANUP_INCOMPLETE",
+  "STEP_IN_DOUBT",
+  "STEP_BROKE",
+  "HALTED",
+  "DEADLINE",
+  "NOT_RECOVERED",
+  "OBJECTIVE_MISSED",
+  "CHECK_FAILED",
+  "SUBJECT_FAILED",
+  "DEADLINE_MISSED",
+  "UNFINISHED",
+  "OBJECTIVE_NOT_MEASURED",
+  "CHECK_NOT_MEASURED",
+  "NO_REQUIRED_CHECK",
+  "STEP_NOT_RUN",
+  "DEVIATIONS",
+  "ALL_MET",
+] as const;
+
+export const reasonSchema = z.object({
+  rule: z.enum(RULES),
+  result: resultNameSchema.describe("The result this reason alone would give."),
+  message: z.string(),
+  steps: z.array(z.string()).describe("Ids of the steps it is about."),
+});
+export type Reason = z.infer<typeof reasonSchema>;
+
+const objective = {
+  verdict: z.enum(["met", "missed", "not_measured", "not_set"]),
+  targetUs: microseconds.nullable(),
+  setBy: z.enum(["playbook", "inventory"]).nullable(),
+  marginUs: microseconds.nullable().describe("Target minus the pessimistic end; negative when missed."),
+  reason: z.string().describe("Why this verdict, in one sentence."),
+};
+
+export const rtoSchema = z.object({
+  ...objective,
+  clock: z.enum(["total", "technical"]).describe("Compares T6-T0 or T6-T3."),
+  value: durationSchema,
+  recovered: z.boolean().describe("True when T6 and T7 were reached."),
+  elapsed: durationSchema.describe("How long it had taken when recovery ended or was given up."),
+});
+export type RtoVerdict = Readonly<z.infer<typeof rtoSchema>>;
+
+export const rpoSchema = z.object({
+  ...objective,
+  value: ageSchema,
+  compared: z.enum(["newest_survivor_age", "recovery_point_age"]).nullable(),
+  basis: z.enum(["measured", "estimate"]).nullable(),
+});
+export type RpoVerdict = Readonly<z.infer<typeof rpoSchema>>;
+
+export const lossSchema = z
+  .object({
+    recoveryPointAge: ageSchema,
+    replicationLag: z.discriminatedUnion("status", [notMeasured, notApplicable]),
+    newestSurvivorAge: ageSchema,
+    lostAcknowledged: z.discriminatedUnion("status", [notMeasured, notApplicable]),
+  })
+  .describe("Four separate numbers, never folded into one.");
+export type Loss = Readonly<z.infer<typeof lossSchema>>;
+
+export const deviationSchema = z.object({
+  code: z.string(),
+  step: z.string().nullable(),
+  message: z.string(),
+});
+export type Deviation = Readonly<z.infer<typeof deviationSchema>>;

@@ -1,0 +1,28 @@
+import { closeSync, constants, openSync } from "node:fs";
+
+/** `sun_path` holds 108 bytes with its final NUL (unix(7)). */
+const LONGEST_SOCKET_PATH = 107;
+
+export interface SocketDirectory {
+  /** What a client takes as its host: the folder, or a short name for it that works in this process only. */
+  readonly host: string;
+  /** Lets go of the short name; connections that are open stay open. May be called twice. */
+  release(): void;
+}
+
+/**
+ * A folder of unix sockets under a name short enough to connect to. A path that is too long is reached through
+ * `/proc/self/fd/<n>` of the opened folder. Throws what `open(2)` says when the folder cannot be entered.
+ */
+export function openSocketDirectory(dir: string, socketName: string): SocketDirectory {
+  if (Buffer.byteLength(`${dir}/${socketName}`) <= LONGEST_SOCKET_PATH) return { host: dir, release: () => {} };
+  const fd = openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+  let open = true;
+  return {
+    host: `/proc/self/fd/${fd}`,
+    release() {
+      if (open) closeSync(fd);
+      open = false;
+    },
+  };
+}
