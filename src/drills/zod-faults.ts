@@ -34,8 +34,12 @@ interface Said {
   readonly about: "key" | "value";
 }
 
+/** More are never shown, and each costs a search for its place. */
+const MAX_ISSUES = 500;
+const MAX_KEYS = 20;
+
 export function issuesToFaults(issues: readonly Issue[], context: FaultContext): readonly Fault[] {
-  return issues.flatMap((issue) => say(issue, [], context)).flatMap((said) => located(said, context));
+  return issues.slice(0, MAX_ISSUES).flatMap((issue) => say(issue, [], context)).flatMap((said) => located(said, context));
 }
 
 function located(said: Said, context: FaultContext): readonly Fault[] {
@@ -52,7 +56,7 @@ function say(issue: Issue, before: Path, context: FaultContext): readonly Said[]
   if (coded !== null) return [{ path, about: "value", code: coded[1] ?? "", message: coded[2] ?? "", hint: coded[3] }];
   switch (issue.code) {
     case "unrecognized_keys":
-      return issue.keys.map((key) => unknownField(path, key, context));
+      return issue.keys.slice(0, MAX_KEYS).map((key) => unknownField(path, key, context));
     case "invalid_type":
       return [wrongType(issue.expected, path, context)];
     case "invalid_value":

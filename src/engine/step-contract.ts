@@ -29,6 +29,8 @@ export interface StepContext {
   random(): number;
   /** Services recorded so far, oldest first. */
   services(): readonly Service[];
+  /** Marks recorded so far, oldest first. */
+  marks(): readonly MarkRecord[];
   mark(mark: MarkRecord): Promise<void>;
   fact(fact: Fact): Promise<void>;
   deviation(code: string, message: string): Promise<void>;

@@ -148,7 +148,7 @@ function phaseState(phase: PhaseShape): StateRow<DrillVocabulary> {
 }
 
 const PHASE_SENTENCES: Readonly<Record<PhaseName, string>> = {
-  prepare: "Before the clock: healthy first, and is there a backup?",
+  prepare: "Before the clock: is all well, and is there a backup?",
   disaster: "The service is lost, or declared lost.",
   recover: "The service is being brought back.",
   verify: "Is what came back right?",

@@ -80,7 +80,7 @@ export function stepTable(shape: StepShape): ChartTable<StepVocabulary> {
     ...waiting(shape),
     ...(shape.disruptive ? GUARDED : []),
     ...READY,
-    ...SKIPPING,
+    ...skipping(shape),
     ...running(shape),
     ...(retried ? backoff(shape) : []),
     ...stopping(shape),
@@ -134,17 +134,21 @@ const READY: readonly StepEdge[] = [
   { from: "ready", event: "STOP", to: "skipping", note: "keepSkipReason", sentence: "The phase or the run stops before it began." },
 ];
 
-const SKIPPING: readonly StepEdge[] = [
-  { from: "skipping", event: "step.skipped", to: "skipped", note: "keepSkipReason", sentence: "That it is passed over is on record." },
-  {
+/** A disruptive step has no way from here to an effect: nothing of it begins but behind its guards. */
+function skipping(shape: StepShape): readonly StepEdge[] {
+  const crossed: StepEdge = {
     from: "skipping",
     event: "step.started",
     to: "stopping",
     note: "orderedToStop",
     sentence: "Its start was on the way when the stop came: its effect is told to stop.",
-  },
-  { from: "skipping", event: "ABANDON", to: "skipped", sentence: "The time for stopping is over: it never began." },
-];
+  };
+  return [
+    { from: "skipping", event: "step.skipped", to: "skipped", note: "keepSkipReason", sentence: "That it is passed over is on record." },
+    ...(shape.disruptive ? [] : [crossed]),
+    { from: "skipping", event: "ABANDON", to: "skipped", sentence: "The time for stopping is over: it never began." },
+  ];
+}
 
 const RETRY_ERROR: Condition<StepConditionName> = { name: "mayRetryError", words: "of a class that is tried again, attempts left" };
 const RETRY_TIMEOUT: Condition<StepConditionName> = { name: "mayRetryTimeout", words: "stopped by its deadline, timeouts are tried again, attempts left" };

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { open, rename, rm } from "node:fs/promises";
+import { link, open, rename, rm } from "node:fs/promises";
 import { dirname, join } from "node:path";
 
 /**
@@ -21,6 +21,22 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
 /** As `writeFileAtomic`, for a JSON document that people may read. */
 export async function writeJsonAtomic(path: string, value: object): Promise<void> {
   await writeFileAtomic(path, `${JSON.stringify(value, null, 2)}\n`);
+}
+
+/** Writes a file that is not there yet, as a whole; false, and nothing changed, when it is there (link(2) does not replace). */
+export async function createFileAtomic(path: string, content: string | Uint8Array, mode = 0o600): Promise<boolean> {
+  const temporary = join(dirname(path), `.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await writeDurably(temporary, content, mode);
+    await link(temporary, path);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "EEXIST") return false;
+    throw error;
+  } finally {
+    await rm(temporary, { force: true });
+  }
+  await syncDirectory(dirname(path));
+  return true;
 }
 
 /** Makes names in a folder durable: fsync(2) of a file does not sync the entry that names it. */

@@ -5,7 +5,7 @@ const MINUTE_US = 60 * SECOND_US;
 const HOUR_US = 60 * MINUTE_US;
 const DAY_US = 24 * HOUR_US;
 
-/** `850 µs`, `12.4 ms`, `12.41 s`, `3 m 12.4 s`, `1 h 03 m 12 s`, `2 d 03 h 04 m`. A minus sign stands before the whole. */
+/** `850 µs`, `12.4 ms`, `12.41 s`, `3 m 12.4 s`, `15 m`, `1 h 3 m 12 s`, `2 d 3 h`. A minus sign stands before the whole. */
 export function formatDurationUs(us: number): string {
   return us < 0 ? `-${positive(-us)}` : positive(us);
 }
@@ -17,25 +17,29 @@ function positive(us: number): string {
   return seconds(us, 2);
 }
 
-/** From one second on; `digits` are the decimals of the seconds while they are shown at all. */
+/** From one second on; `digits` are the decimals of the seconds below a minute. Parts that are nothing at the end go. */
 function seconds(us: number, digits: number): string {
-  const unit = us < MINUTE_US ? digits : Math.min(digits, 1);
-  const step = SECOND_US / 10 ** (us < HOUR_US ? unit : 0);
+  const step = us < HOUR_US ? SECOND_US / 10 ** (us < MINUTE_US ? digits : 1) : SECOND_US;
   const rounded = Math.round(us / step) * step;
   if (rounded < MINUTE_US) return `${(rounded / SECOND_US).toFixed(digits)} s`;
-  if (rounded < HOUR_US) return `${Math.floor(rounded / MINUTE_US)} m ${((rounded % MINUTE_US) / SECOND_US).toFixed(unit)} s`;
-  return rounded < DAY_US ? hours(rounded) : days(rounded);
+  if (rounded < HOUR_US) return parts([Math.floor(rounded / MINUTE_US), "m"], [(rounded % MINUTE_US) / SECOND_US, "s"], 1);
+  if (rounded < DAY_US) return hours(rounded);
+  return parts([Math.floor(rounded / DAY_US), "d"], [Math.floor((rounded % DAY_US) / HOUR_US), "h"], 0);
 }
 
 function hours(us: number): string {
-  return `${Math.floor(us / HOUR_US)} h ${two(Math.floor((us % HOUR_US) / MINUTE_US))} m ${two(Math.floor((us % MINUTE_US) / SECOND_US))} s`;
+  const minutes = Math.floor((us % HOUR_US) / MINUTE_US);
+  const rest = Math.floor((us % MINUTE_US) / SECOND_US);
+  const head = parts([Math.floor(us / HOUR_US), "h"], [minutes, "m"], 0);
+  return rest === 0 ? head : `${Math.floor(us / HOUR_US)} h ${minutes} m ${rest} s`;
 }
 
-function days(us: number): string {
-  return `${Math.floor(us / DAY_US)} d ${two(Math.floor((us % DAY_US) / HOUR_US))} h ${two(Math.floor((us % HOUR_US) / MINUTE_US))} m`;
-}
+type Part = readonly [value: number, unit: string];
 
-const two = (value: number): string => String(value).padStart(2, "0");
+function parts(large: Part, small: Part, digits: number): string {
+  const head = `${large[0]} ${large[1]}`;
+  return small[0] === 0 ? head : `${head} ${small[0].toFixed(digits)} ${small[1]}`;
+}
 
 /** A measured number and the bounds its true value lies in, microseconds; `lo <= value <= hi`. */
 export interface IntervalUs {

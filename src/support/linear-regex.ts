@@ -105,6 +105,7 @@ class Compiler {
     if (this.#take("?")) return [{ op: "split", to: [1, size + 1] }, ...atom];
     const bounds = this.#bounds();
     if (bounds === undefined) return atom;
+    if ((size + 1) * Math.max(bounds.min, bounds.max ?? 0) > MAX_STATES) throw new PatternError("the pattern is too large");
     const fixed = Array.from({ length: bounds.min }, () => atom).flat();
     if (bounds.max === undefined) return [...fixed, ...star(atom)];
     const optional = Array.from({ length: bounds.max - bounds.min }, () => [{ op: "split", to: [1, size + 1] } as const, ...atom]).flat();

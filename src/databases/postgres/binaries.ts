@@ -1,6 +1,6 @@
 import { execFile } from "node:child_process";
 import { readdir, realpath, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { StepError } from "../../drills/step-error.ts";
 import type { Binaries, PostgresBinaries } from "../../steps/ports/postgres.ts";
@@ -47,9 +47,9 @@ export function createBinaries(deps: BinariesDeps): Binaries {
 async function findAll(deps: BinariesDeps, signal: AbortSignal): Promise<readonly PostgresBinaries[]> {
   const found = new Map<string, PostgresBinaries>();
   for await (const { folder, from } of candidates(deps)) {
-    const real = await realpath(folder).catch(() => folder);
+    const real = await realFolder(folder);
     if (found.has(real)) continue;
-    const binaries = await inspect(folder, from, signal);
+    const binaries = await inspect(real, from, signal);
     if (binaries !== null && binaries.major >= OLDEST_MAJOR) found.set(real, binaries);
     else if (from === "option") throw notAServer(folder, binaries);
   }
@@ -73,6 +73,12 @@ async function* candidates(deps: BinariesDeps): AsyncGenerator<Candidate> {
 /** People name the installation as often as its `bin`. */
 async function binFolder(folder: string): Promise<string> {
   return (await isFile(join(folder, "bin/postgres"))) ? join(folder, "bin") : folder;
+}
+
+/** Of a link such as `/usr/local/bin/postgres` the folder it leads to, where the other tools are. */
+async function realFolder(folder: string): Promise<string> {
+  const server = await realpath(join(folder, "postgres")).catch(() => null);
+  return server === null ? folder : dirname(server);
 }
 
 async function inspect(folder: string, from: string, signal: AbortSignal): Promise<PostgresBinaries | null> {

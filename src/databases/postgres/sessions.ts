@@ -1,19 +1,14 @@
+import { setTimeout as delay } from "node:timers/promises";
 import pg from "pg";
 import type { DatabaseRef } from "../../drills/database-ref.ts";
 import type { Session, SessionOptions, Sessions } from "../../steps/ports/postgres.ts";
+import { openSocketDirectory, type SocketDirectory } from "../../support/socket-directory.ts";
 import { textTypes } from "./result-types.ts";
-import { connectError, queryError } from "./session-errors.ts";
-
-/** A host as the socket layer can use it: a unix socket's path is limited to 107 bytes. */
-export interface ResolvedHost extends AsyncDisposable {
-  readonly host: string;
-}
+import { connectError, queryError, sqlState } from "./session-errors.ts";
 
 export interface SessionsDeps {
   /** Value of a secret reference (`file:/...`, `env:NAME`). */
   secret(ref: string): Promise<string>;
-  /** Shortens the folder of a unix socket where needed; called for hosts that begin with `/`. */
-  resolveHost?(folder: string): Promise<ResolvedHost>;
 }
 
 /** Time for the server to cancel by itself before we drop the connection. */
@@ -23,9 +18,11 @@ export function createSessions(deps: SessionsDeps): Sessions {
   return {
     async open(database, options) {
       options.signal.throwIfAborted();
-      const resolved = await resolveHost(deps, database.host);
       const password = database.password === null ? null : await deps.secret(database.password);
-      const client = new pg.Client(clientConfig(database, resolved?.host ?? database.host, password, options));
+      using reach = reachHost(database);
+      const client = new pg.Client(clientConfig(database, reach.host, password, options));
+      // A connection that breaks between two queries is told by the next one.
+      client.on("error", () => undefined);
       try {
         await connect(client, options.signal);
         return new PgSession(client, options.signal);
@@ -33,15 +30,24 @@ export function createSessions(deps: SessionsDeps): Sessions {
         client.connection.stream.destroy();
         options.signal.throwIfAborted();
         throw connectError(error, database);
-      } finally {
-        await resolved?.[Symbol.asyncDispose]();
       }
     },
   };
 }
 
-async function resolveHost(deps: SessionsDeps, host: string): Promise<ResolvedHost | null> {
-  return host.startsWith("/") && deps.resolveHost !== undefined ? deps.resolveHost(host) : null;
+/** A unix socket's path is limited to 107 bytes; a longer folder is reached by a short name until we are connected. */
+export function reachHost(database: DatabaseRef): Disposable & { readonly host: string } {
+  if (!database.host.startsWith("/")) return { host: database.host, [Symbol.dispose]: () => undefined };
+  const folder = openFolder(database);
+  return { host: folder.host, [Symbol.dispose]: () => folder.release() };
+}
+
+function openFolder(database: DatabaseRef): SocketDirectory {
+  try {
+    return openSocketDirectory(database.host);
+  } catch (error) {
+    throw connectError(error, database);
+  }
 }
 
 /** Every value is given: for those that are not, pg reads PGUSER, PGPASSWORD, PGOPTIONS and the like. */
@@ -99,8 +105,6 @@ class PgSession implements Session {
     this.#client = client;
     this.#signal = signal;
     signal.addEventListener("abort", this.#abort, { once: true });
-    // A connection that breaks between two queries is told by the next one.
-    client.on("error", () => undefined);
   }
 
   async query<Row extends Readonly<Record<string, unknown>>>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
@@ -110,13 +114,21 @@ class PgSession implements Session {
       return result.rows;
     } catch (error) {
       this.#signal.throwIfAborted();
+      // Not the server's own answer (a hung server, a broken socket): nothing sensible can follow on this connection.
+      if (sqlState(error) === null) this.#client.connection.stream.destroy();
       throw queryError(error);
     }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#signal.removeEventListener("abort", this.#abort);
-    if (this.#client.connection.stream.destroyed) return;
-    await this.#client.end().catch(() => undefined);
+    const { stream } = this.#client.connection;
+    if (stream.destroyed) return;
+    const ended = this.#client.end().then(
+      () => undefined,
+      () => undefined,
+    );
+    await Promise.race([ended, delay(GRACE_MS, undefined, { ref: false })]);
+    stream.destroy();
   }
 }

@@ -7,7 +7,12 @@ import type { MarkReading, Marks } from "./marks.ts";
 import { measured, momentOf, type Timeline } from "./timeline.ts";
 
 /** Every duration of the result, between the marks. */
-export function durationsOf(records: readonly Recorded[], marks: Marks, timeline: Timeline): RunResult["durations"] {
+export function durationsOf(
+  records: readonly Recorded[],
+  marks: Marks,
+  timeline: Timeline,
+  holdMs: number,
+): RunResult["durations"] {
   const span = (from: MarkName, to: MarkName): Duration => between(timeline, marks[from], marks[to]);
   const held = (from: MarkName): Duration => (marks.T7.moment === null ? unheld(marks) : span(from, "T6"));
   return {
@@ -22,7 +27,7 @@ export function durationsOf(records: readonly Recorded[], marks: Marks, timeline
     firstRead: span("T3", "T4"),
     firstWrite: span("T3", "T5"),
     verification: span(marks.T5.moment === null ? "T4" : "T5", "T6"),
-    hold: span("T6", "T7"),
+    hold: holdMs === 0 ? { status: "not_applicable", reason: "no hold window was asked for" } : span("T6", "T7"),
     run: wholeRun(records, timeline),
   };
 }

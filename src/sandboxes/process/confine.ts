@@ -15,9 +15,12 @@ type User = Pick<ServiceUser, "uid" | "gid">;
  * so it is given only where nothing works without it, and it never lets it write.
  */
 export function asUser(user: User, search: boolean): readonly string[] {
-  const capability = search ? ["--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"] : [];
-  return ["setpriv", "--reuid", `${user.uid}`, "--regid", `${user.gid}`, "--clear-groups", "--no-new-privs", ...capability, "--"];
+  const ids = ["--reuid", `${user.uid}`, "--regid", `${user.gid}`, "--clear-groups", "--no-new-privs"];
+  return ["setpriv", ...ids, ...(search ? SEARCH : []), "--"];
 }
+
+/** access(2), by which PostgreSQL finds its own programs, ignores the capability of a user without the secure bit. */
+const SEARCH = ["--securebits", "+no_setuid_fixup", "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"];
 
 /** As the user, in our own namespaces. */
 export function enterNothing(argv: readonly string[], user: User, setpriv: boolean, search: boolean): Confinement {

@@ -63,7 +63,7 @@ export function processSandboxes(deps: ProcessSandboxesDeps): ProcessSandboxes {
 
   return {
     keeper: sandboxKeeper({ ...deps, root, machine }),
-    socketHost: (ref) => openSocketDirectory(join(ref.dir, "socket"), `.s.PGSQL.${ref.port}`),
+    socketHost: (ref) => openSocketDirectory(join(ref.dir, "socket")),
 
     async plan(request) {
       const user = serviceUser(self);

@@ -62,6 +62,8 @@ export interface RecoverRequest {
   readonly database: string;
   /** Additional settings, already checked against those the safe profile owns. */
   readonly settings: Readonly<Record<string, string>>;
+  /** `shared_preload_libraries` of the copy; none when absent. */
+  readonly preload?: readonly string[];
   readonly expectedLsn: string | null;
 }
 

@@ -41,7 +41,7 @@ export interface Launch {
 
 export interface Launched {
   readonly pid: number;
-  /** Resolves when it ends; never rejects. */
+  /** Resolves when it ends; never rejects. Does not keep this process alive: the program is not ours to wait for. */
   readonly exited: Promise<{ readonly code: number | null; readonly signal: string | null }>;
   /** File that holds its output. */
   readonly logPath: string;

@@ -1,0 +1,58 @@
+import type { JsonObject, JsonValue } from "../support/json.ts";
+import type { Draft } from "./load-document.ts";
+import { WRITTEN_PHASES, type WrittenPhase } from "./phases.ts";
+import { stepSchema, type PlaybookSpec, type StepSpec } from "./playbook-schema.ts";
+import type { Path } from "./yaml-tree.ts";
+import { valueAt } from "./zod-faults.ts";
+
+/** A step as written, with the id it will have. */
+export interface WrittenStep {
+  readonly id: string;
+  readonly phase: WrittenPhase;
+  readonly path: Path;
+  /** Null while its shape has faults; its id still counts. */
+  readonly spec: StepSpec | null;
+  /** What `with:` says, templates as text. */
+  readonly input: JsonObject;
+}
+
+/** All steps in drill order. Steps without id get one from `uses`: `verify-sql`, then `verify-sql-2`. */
+export function collectSteps(draft: Draft<PlaybookSpec>): readonly WrittenStep[] {
+  const raw = WRITTEN_PHASES.flatMap((phase) => rawSteps(draft, phase));
+  const taken = new Set(raw.flatMap(({ value }) => textAt(value, "id") ?? []));
+  return raw.map(({ phase, path, value }) => {
+    const spec = draft.isSound(path) ? (stepSchema.safeParse(value).data ?? null) : null;
+    const id = textAt(value, "id") ?? freeId(textAt(value, "uses") ?? "step", taken);
+    return { id, phase, path, spec, input: asObject(valueAt(value, ["with"])) };
+  });
+}
+
+interface RawStep {
+  readonly phase: WrittenPhase;
+  readonly path: Path;
+  readonly value: JsonValue;
+}
+
+function rawSteps(draft: Draft<PlaybookSpec>, phase: WrittenPhase): readonly RawStep[] {
+  const list = valueAt(draft.value, ["phases", phase]);
+  if (!Array.isArray(list)) return [];
+  return list.map((value: JsonValue, index) => ({ phase, path: ["phases", phase, index], value }));
+}
+
+function textAt(value: JsonValue, field: string): string | undefined {
+  const text = valueAt(value, [field]);
+  return typeof text === "string" ? text : undefined;
+}
+
+function freeId(uses: string, taken: Set<string>): string {
+  const base = uses.toLowerCase().replaceAll(/[^a-z0-9_-]+/gu, "-").slice(0, 50);
+  let id = base;
+  for (let count = 2; taken.has(id); count += 1) id = `${base}-${count}`;
+  taken.add(id);
+  return id;
+}
+
+function asObject(value: JsonValue | undefined): JsonObject {
+  // The one JSON value that is neither primitive nor list is an object.
+  return typeof value === "object" && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
+}

@@ -1,0 +1,82 @@
+import type { Plan, PlanStep } from "../drills/plan.ts";
+import type { Progress } from "../drills/progress.ts";
+import type { Recorded } from "../drills/run-event.ts";
+import type { Clock } from "../support/clock.ts";
+import type { RandomBytes } from "../support/ids.ts";
+import type { Log } from "../support/log.ts";
+import type { ProcessIdentity } from "../support/process-identity.ts";
+import type { Redactor } from "../support/redact.ts";
+import type { JournalFile } from "./journal/journal-file.ts";
+import type { WriteStage } from "./journal/journal-writer.ts";
+import type { StateDirectory } from "./state/state-directory.ts";
+import type { ResourceKeeper, Step } from "./step-contract.ts";
+import type { Timers } from "./timers.ts";
+
+/** All the engine takes from outside: put together in `wire.ts`, or by a test. */
+export interface EngineDeps {
+  readonly state: StateDirectory;
+  readonly clock: Clock;
+  readonly timers: Timers;
+  /** By their `uses` name. */
+  readonly steps: ReadonlyMap<string, Step>;
+  readonly keepers: readonly ResourceKeeper[];
+  readonly guard: GuardPolicy;
+  readonly secrets: SecretResolver;
+  readonly redactor: Redactor;
+  readonly log: Log;
+  readonly random: RandomBytes;
+  readonly orchestrator: Orchestrator;
+  readonly observers?: Observers;
+  readonly limits?: Partial<Limits>;
+  /** Injected by tests only: called at each instant at which a crash makes a difference. */
+  readonly crashPoint?: CrashPoint;
+  /** Injected by tests and benchmarks only. */
+  readonly openJournal?: (path: string, create: boolean) => Promise<JournalFile>;
+}
+
+/** Who runs this: this process, and what the record says of it. */
+export interface Orchestrator extends ProcessIdentity {
+  readonly host: string;
+  readonly user: string;
+  /** Name and version of the program. */
+  readonly tool: string;
+}
+
+/** May this disruptive step begin? Asked before every attempt. */
+export interface GuardPolicy {
+  check(step: PlanStep, plan: Plan, signal: AbortSignal): Promise<GuardAnswer>;
+}
+
+export type GuardAnswer = { readonly kind: "passed" } | { readonly kind: "refused"; readonly message: string };
+
+/** Turns a reference (`env:NAME`, `file:/path`) into its value. Throws `StepError` with the code `SECRET_...`. */
+export interface SecretResolver {
+  resolve(ref: string, signal: AbortSignal): Promise<string>;
+}
+
+/** Called after a record is durable, in order. */
+export interface Observers {
+  onRecord?(record: Recorded): void;
+  onProgress?(step: string, progress: Progress): void;
+}
+
+export type CrashPoint = (at: WriteStage | "before-effect" | "after-effect", about: string) => void;
+
+export interface Limits {
+  /** How long an effect may take to end after it was told to stop. */
+  readonly stopGraceMs: number;
+  /** How long all of them together may take; longer than the grace, so that each is accounted for by itself. */
+  readonly stoppingMs: number;
+  /** How long cleanup may take as a whole. */
+  readonly cleanupMs: number;
+  /** How long the removal and the proof of one resource may take. */
+  readonly resourceMs: number;
+  /** How often halt requests are looked for, besides being told of by the file system. */
+  readonly haltPollMs: number;
+}
+
+const DEFAULT_LIMITS: Limits = { stopGraceMs: 10_000, stoppingMs: 15_000, cleanupMs: 600_000, resourceMs: 60_000, haltPollMs: 500 };
+
+export function limitsOf(deps: Pick<EngineDeps, "limits">): Limits {
+  return { ...DEFAULT_LIMITS, ...deps.limits };
+}

@@ -1,0 +1,73 @@
+import type { JournalRecord, Recorded, RunEvent } from "../../drills/run-event.ts";
+import { canonicalJson, sha256Hex } from "../../support/canonical-json.ts";
+import { FiredrillError } from "../../support/errors.ts";
+import type { JsonValue } from "../../support/json.ts";
+
+/** `prev` of the first record. */
+export const NO_PREVIOUS = "0".repeat(64);
+
+/** A record without its hash: what the hash is taken of. */
+export type UnsealedRecord = Omit<JournalRecord, "hash">;
+
+export interface SealedRecord {
+  readonly record: JournalRecord;
+  /** One line of the file, canonical JSON (RFC 8785) with its line break. */
+  readonly line: string;
+}
+
+/** Throws `JOURNAL_VALUE` for a number that is no safe integer: a float's spelling must not decide a hash. */
+export function seal(unsealed: UnsealedRecord): SealedRecord {
+  assertIntegers(unsealed.data, unsealed.type);
+  const body = canonicalJson({ ...unsealed });
+  const record: JournalRecord = { ...unsealed, hash: sha256Hex(body) };
+  return { record, line: `${canonicalJson({ ...record })}\n` };
+}
+
+export type LineCheck =
+  | { readonly kind: "record"; readonly record: JournalRecord }
+  | { readonly kind: "damaged"; readonly reason: string };
+
+/** Is this line the record that comes next? Looks at form, hash, sequence and chain. */
+export function checkLine(line: string, expected: { readonly seq: number; readonly prev: string }): LineCheck {
+  const record = decode(line);
+  if (record === null) return { kind: "damaged", reason: "it is no journal record" };
+  const { hash, ...unsealed } = record;
+  if (sha256Hex(canonicalJson({ ...unsealed })) !== hash) return { kind: "damaged", reason: "its hash does not match its content" };
+  if (record.seq !== expected.seq) return { kind: "damaged", reason: `its number is ${record.seq}` };
+  if (record.prev !== expected.prev) return { kind: "damaged", reason: "it does not continue the record before it" };
+  return { kind: "record", record };
+}
+
+/** The record as pure code reads it. */
+export function recorded(record: JournalRecord): Recorded {
+  const { seq, epoch, boot, type, data, wall, mono_us: monoUs } = record;
+  // The hash was checked and the writer took typed events only: type and data belong together.
+  return { type, data, seq, epoch, boot, wallUs: wall, monoUs } as unknown as Recorded;
+}
+
+export function unsealed(event: RunEvent, rest: Omit<UnsealedRecord, "v" | "type" | "data">): UnsealedRecord {
+  // Every event's data is JSON by its type; the index signature of JsonObject is what TypeScript does not see in it.
+  return { v: 1, ...rest, type: event.type, data: event.data as unknown as JsonValue };
+}
+
+function decode(line: string): JournalRecord | null {
+  try {
+    // Decode boundary: the hash decides whether it is ours, the version whether we can read it.
+    const value = JSON.parse(line) as JournalRecord | null;
+    if (value === null || typeof value !== "object" || typeof value.hash !== "string") return null;
+    if (value.v !== 1) throw new FiredrillError("JOURNAL_VERSION", `This journal has version ${String(value.v)}; version 1 can be read.`);
+    return value;
+  } catch (error) {
+    if (error instanceof FiredrillError) throw error;
+    return null;
+  }
+}
+
+function assertIntegers(value: JsonValue, type: string): void {
+  if (typeof value === "number" && !Number.isSafeInteger(value)) {
+    throw new FiredrillError("JOURNAL_VALUE", `A record of type ${type} holds ${value}; the journal takes integers only.`, {
+      hint: "Give times in microseconds, sizes in bytes and shares in parts per million.",
+    });
+  }
+  if (value !== null && typeof value === "object") for (const item of Object.values(value)) assertIntegers(item, type);
+}

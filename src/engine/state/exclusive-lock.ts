@@ -1,0 +1,59 @@
+import { FiredrillError } from "../../support/errors.ts";
+
+/**
+ * A lock on a file that dies with the process that holds it, whatever kills it: SQLite's EXCLUSIVE lock is a POSIX lock,
+ * which the kernel releases at the end of the process and which no child inherits (fcntl(2), F_SETLK;
+ * https://www.sqlite.org/lockingv3.html). It needs no native add-on. The file must be opened by nobody else: closing any
+ * descriptor of it would release the lock.
+ */
+export interface HeldLock extends Disposable {
+  readonly path: string;
+}
+
+/** Null when another process, or another part of this one, holds it. */
+export function tryLock(path: string): HeldLock | null {
+  const { DatabaseSync } = quietSqlite();
+  const database = new DatabaseSync(path, { timeout: 0 });
+  try {
+    // In memory: an exclusive transaction must not leave a rollback journal beside the lock.
+    database.exec("PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE");
+  } catch (error) {
+    database.close();
+    if (isBusy(error)) return null;
+    throw new FiredrillError("LOCK_FAILED", `The lock ${path} could not be taken: ${error instanceof Error ? error.message : String(error)}.`, {
+      cause: error,
+      hint: "The state directory must be on a file system with working POSIX locks, and writable.",
+    });
+  }
+  let held = true;
+  return {
+    path,
+    [Symbol.dispose]: () => {
+      if (held) database.close();
+      held = false;
+    },
+  };
+}
+
+/** SQLITE_BUSY. */
+const BUSY = 5;
+
+function isBusy(error: unknown): boolean {
+  return error instanceof Error && "errcode" in error && error.errcode === BUSY;
+}
+
+type Sqlite = typeof import("node:sqlite");
+let loaded: Sqlite | null = null;
+
+/** Node announces node:sqlite as experimental, once, when it is loaded: that is our affair and not our users'. */
+function quietSqlite(): Sqlite {
+  if (loaded !== null) return loaded;
+  const original = process.emitWarning;
+  process.emitWarning = (): void => {};
+  try {
+    loaded = process.getBuiltinModule("node:sqlite");
+  } finally {
+    process.emitWarning = original;
+  }
+  return loaded;
+}

@@ -1,0 +1,117 @@
+import { mkdirSync, readdirSync, readFileSync, rmSync, watch } from "node:fs";
+import { dirname, join } from "node:path";
+import { describe, expect, test } from "vitest";
+import type { SandboxRef } from "../../../src/drills/sandbox-ref.ts";
+import { orchestratorChild } from "../../support/sandbox-child.ts";
+import { exists, harness, locatorOf, soon, until } from "../../support/sandbox-harness.ts";
+
+describe("the watchdog", () => {
+  test("ends the sandbox at its time to live, although the orchestrator was killed", async () => {
+    await using h = harness();
+    const began = performance.now();
+    await using child = await orchestratorChild({ ...h, ttlMs: 2000, then: "crash" });
+    expect(await child.ended).toBe("SIGKILL");
+    expect(running(child.made.pid)).toBe(true);
+    await gone(child.made.ref);
+    expect(performance.now() - began).toBeGreaterThan(1000);
+    expect(running(child.made.pid)).toBe(false);
+    expect(await h.sandboxes.keeper.verifyGone(locatorOf(child.made.ref), soon())).toMatchObject({ gone: true });
+  });
+
+  test("leaves a sandbox alone that has time left, and every other one", async () => {
+    await using h = harness();
+    const stays = await h.make({ ttlMs: 600_000 });
+    const program = { name: "sleep", argv: ["/bin/sleep", "1000"], env: {}, cwd: join(stays.dir, "data") };
+    const { pid } = await h.sandboxes.launch(stays, program, soon());
+    const ends = await h.make({ ttlMs: 1000 });
+    await gone(ends);
+    expect([running(pid), running(watchdogPid(stays)), exists(stays.dir)]).toEqual([true, true, true]);
+  });
+
+  test("ends by itself when the folder is gone, with the processes that are left", async () => {
+    await using h = harness();
+    const ref = await h.make();
+    const watchdog = watchdogPid(ref);
+    const program = { name: "sleep", argv: ["/bin/sleep", "1000"], env: {}, cwd: join(ref.dir, "data") };
+    const { pid } = await h.sandboxes.launch(ref, program, soon());
+    rmSync(ref.dir, { recursive: true });
+    const began = performance.now();
+    await until("the watchdog has ended", () => !running(watchdog));
+    expect(performance.now() - began).toBeLessThan(5000);
+    expect(running(pid)).toBe(false);
+  });
+
+  test("TERM ends the sandbox at once", async () => {
+    await using h = harness();
+    const ref = await h.make();
+    const over = gone(ref);
+    process.kill(watchdogPid(ref), "SIGTERM");
+    await over;
+  });
+
+  test("removes folders that were made unwritable", async () => {
+    await using h = harness();
+    const ref = await h.make({ ttlMs: 1000 });
+    mkdirSync(join(ref.dir, "spool", "locked", "in"), { recursive: true, mode: 0o500 });
+    await gone(ref);
+  });
+
+  test("is small: less than 4 MB of its own", async () => {
+    await using h = harness();
+    const ref = await h.make();
+    const rollup = readFileSync(`/proc/${watchdogPid(ref)}/smaps_rollup`, "utf8");
+    expect(Number(/^Private_Dirty:\s+(\d+) kB/mu.exec(rollup)?.[1])).toBeLessThan(4096);
+  });
+});
+
+describe("after a crash", () => {
+  test("the next start finds the sandbox by its label, sees its owner dead, and removes it", async () => {
+    await using h = harness();
+    await using child = await orchestratorChild({ ...h, ttlMs: 600_000, then: "hold" });
+    expect(await h.sandboxes.keeper.list(h.installation, soon())).toMatchObject([{ run: "run-child", title: "made by a child", ownerAlive: true }]);
+    child.kill();
+    await child.ended;
+    const [found] = await h.sandboxes.keeper.list(h.installation, soon());
+    expect(found).toEqual({ run: "run-child", title: "made by a child", locator: locatorOf(child.made.ref), ownerAlive: false });
+    await h.sandboxes.keeper.destroy(found?.locator ?? {}, soon());
+    expect([running(child.made.pid), exists(child.made.ref.dir)]).toEqual([false, false]);
+  });
+
+  test("everything was killed with -9, the watchdog too: what is left is removed", async () => {
+    await using h = harness();
+    await using child = await orchestratorChild({ ...h, ttlMs: 600_000, then: "hold" });
+    const watchdog = watchdogPid(child.made.ref);
+    for (const pid of [child.made.self, watchdog, child.made.pid]) process.kill(pid, "SIGKILL");
+    await child.ended;
+    await until("all are gone", () => ![watchdog, child.made.pid].some(running));
+    await h.sandboxes.keeper.destroy(locatorOf(child.made.ref), soon());
+    expect(await h.sandboxes.keeper.verifyGone(locatorOf(child.made.ref), soon())).toMatchObject({ gone: true });
+    expect(readdirSync(dirname(child.made.ref.dir))).toEqual([]);
+  });
+});
+
+/** Watches the folder of all sandboxes until this one is no longer in it. */
+function gone(ref: SandboxRef): Promise<void> {
+  return new Promise((resolve) => {
+    const watcher = watch(dirname(ref.dir), () => check());
+    const check = (): void => {
+      if (exists(ref.dir)) return;
+      watcher.close();
+      resolve();
+    };
+    check();
+  });
+}
+
+function running(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/mu.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+function watchdogPid(ref: SandboxRef): number {
+  const { pid } = JSON.parse(readFileSync(join(ref.dir, "watchdog.json"), "utf8")) as { pid: number }; // our own file
+  return pid;
+}
