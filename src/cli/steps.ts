@@ -8,7 +8,7 @@ import { type CliIo, printJson } from "./io.ts";
 import { flag, type Options } from "./options.ts";
 
 export async function command(io: CliIo, [uses]: readonly string[], options: Options): Promise<number> {
-  const catalogue = await stepCatalogue();
+  const catalogue = stepCatalogue();
   const steps = uses === undefined ? [...catalogue.values()] : [named(catalogue, uses)];
   if (flag(options, "json")) printJson(io, steps.map(asJson));
   else if (uses === undefined) io.out(list(steps));

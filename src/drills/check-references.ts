@@ -57,8 +57,9 @@ function stepProblem(check: PlaybookCheck, step: WrittenStep, rest: readonly str
   if (id === undefined) return whole ? { code: "REFERENCE_INCOMPLETE", message: "the path names no step", hint: "steps.<id>.outputs.<field>" } : undefined;
   const named = check.graph.byId.get(id);
   if (named === undefined) return { code: "UNKNOWN_STEP_ID", message: `no step has the id ${show(id)}`, hint: suggestionHint(id, check.graph.byId.keys()) };
-  if (named === step || !check.graph.isBefore(named, step)) {
-    const message = named === step ? `step ${show(id)} names itself` : `step ${show(id)} has not ended when step ${show(step.id)} starts`;
+  if (named === step) return { code: "STEP_NOT_BEFORE", message: `step ${show(id)} names itself`, hint: "name a step before it" };
+  if (!needsUnknown(check, step) && !check.graph.isBefore(named, step)) {
+    const message = `step ${show(id)} has not ended when step ${show(step.id)} starts`;
     return { code: "STEP_NOT_BEFORE", message, hint: named.phase === step.phase ? `add needs: [${id}]` : `it is in phase ${named.phase}` };
   }
   if (outputs === undefined) return whole ? { code: "REFERENCE_INCOMPLETE", message: "the path names no output", hint: `steps.${id}.outputs.<field>` } : undefined;
@@ -66,8 +67,13 @@ function stepProblem(check: PlaybookCheck, step: WrittenStep, rest: readonly str
   return outputProblem(check, named, path);
 }
 
+/** Misspelt needs have their own fault; what they were to bring about cannot be judged. */
+function needsUnknown({ graph }: PlaybookCheck, step: WrittenStep): boolean {
+  return step.spec?.needs?.some((id) => !graph.byId.has(id)) ?? false;
+}
+
 function outputProblem(check: PlaybookCheck, step: WrittenStep, path: readonly string[]): Problem | undefined {
-  const signature = step.spec === null ? undefined : check.catalogue.get(step.spec.uses);
+  const signature = step.uses === null ? undefined : check.catalogue.get(step.uses);
   if (signature === undefined || schemasAt(signature.outputs, path).length > 0) return undefined;
   const known = path.findIndex((_, index) => schemasAt(signature.outputs, path.slice(0, index + 1)).length === 0);
   const hint = suggestionHint(path[known] ?? "", fieldNames(signature.outputs, path.slice(0, known)));

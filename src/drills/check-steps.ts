@@ -11,11 +11,11 @@ import { issuesToFaults, valueAt } from "./zod-faults.ts";
 /** Each step is one of the library, may stand where it stands, ends at some time, and is given what it takes. */
 export function checkSteps(check: PlaybookCheck): readonly Fault[] {
   return check.steps.flatMap((step) => {
-    const { spec } = step;
-    if (spec === null) return [];
-    const signature = check.catalogue.get(spec.uses);
-    if (signature === undefined) return unknownStep(check, step, spec.uses);
-    return [...wrongPhase(check, step, signature), ...missingTimeout(check, step, signature), ...inputFaults(check, step, signature, step.input)];
+    if (step.uses === null) return [];
+    const signature = check.catalogue.get(step.uses);
+    if (signature === undefined) return unknownStep(check, step, step.uses);
+    const input = check.draft.isSound([...step.path, "with"]) ? inputFaults(check, step, signature, step.input) : [];
+    return [...wrongPhase(check, step, signature), ...missingTimeout(check, step, signature), ...input];
   });
 }
 
@@ -31,7 +31,9 @@ function wrongPhase({ draft }: PlaybookCheck, step: WrittenStep, signature: Step
 }
 
 function missingTimeout({ draft }: PlaybookCheck, step: WrittenStep, signature: StepSignature): readonly Fault[] {
-  const given = step.spec?.timeout ?? signature.defaultTimeoutMs ?? valueAt(draft.value, ["defaults", "timeout"]);
+  // A step with other faults may have a timeout that cannot be read yet.
+  if (step.spec === null) return [];
+  const given = step.spec.timeout ?? signature.defaultTimeoutMs ?? valueAt(draft.value, ["defaults", "timeout"]);
   if (given !== undefined) return [];
   const message = `step ${show(step.id)} has no timeout, and ${signature.uses} has none by default`;
   return faultAt(draft, [...step.path, "uses"], { code: "MISSING_TIMEOUT", message, hint: "add timeout: 10m, or defaults: { timeout: 10m }" }, "key");

@@ -63,7 +63,7 @@ function walkAll(nodes: readonly ASTNode[], bound: ReadonlySet<string>, inMacro:
 }
 
 function refuse(node: ASTNode, name: string): Refused {
-  const hint = name === "matches" ? "use contains, startsWith or endsWith" : `functions: ${[...FUNCTIONS, ...METHODS].join(", ")}`;
+  const hint = name === "matches" ? "use contains, startsWith or endsWith" : `functions: ${[...FUNCTIONS.union(METHODS)].join(", ")}`;
   return { kind: "refused", message: `${name}() is not available in conditions`, hint, offset: node.start };
 }
 

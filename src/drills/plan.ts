@@ -5,7 +5,7 @@ import type { SystemSnapshot } from "./inventory.ts";
 
 /**
  * The plan: what a playbook, an inventory and parameters come to. Frozen, versioned, plain JSON; its
- * identity is `sha256(JCS(plan))`. A run is pinned to its plan: nothing of the playbook is read again.
+ * identity is `sha256(JCS(plan))` without `source` and the steps' `line` (see `planSha256`). A run is pinned to its plan: nothing of the playbook is read again.
  */
 export interface Plan {
   readonly schemaVersion: "firedrill/plan/v1";

@@ -65,6 +65,7 @@ export const stepSchema = z
     retry: retry.optional(),
     required: z.boolean().default(true).describe("False: failing is a deviation, not a failure."),
   })
+  .meta({ id: "Step" })
   .describe("A step.");
 export type StepSpec = z.output<typeof stepSchema>;
 

@@ -10,7 +10,9 @@ export interface WrittenStep {
   readonly id: string;
   readonly phase: WrittenPhase;
   readonly path: Path;
-  /** Null while its shape has faults; its id still counts. */
+  /** The step of the library it names, if it names one at all. */
+  readonly uses: string | null;
+  /** Null while its shape has faults; its id, input and outputs still count. */
   readonly spec: StepSpec | null;
   /** What `with:` says, templates as text. */
   readonly input: JsonObject;
@@ -22,8 +24,9 @@ export function collectSteps(draft: Draft<PlaybookSpec>): readonly WrittenStep[]
   const taken = new Set(raw.flatMap(({ value }) => textAt(value, "id") ?? []));
   return raw.map(({ phase, path, value }) => {
     const spec = draft.isSound(path) ? (stepSchema.safeParse(value).data ?? null) : null;
-    const id = textAt(value, "id") ?? freeId(textAt(value, "uses") ?? "step", taken);
-    return { id, phase, path, spec, input: asObject(valueAt(value, ["with"])) };
+    const uses = textAt(value, "uses") ?? null;
+    const id = textAt(value, "id") ?? freeId(uses ?? "step", taken);
+    return { id, phase, path, uses, spec, input: asObject(valueAt(value, ["with"])) };
   });
 }
 

@@ -11,7 +11,7 @@ import {
   resultNameSchema,
   rpoSchema,
   rtoSchema,
-  RULES,
+  ruleNameSchema,
 } from "./measurement/verdict-schema.ts";
 
 /**
@@ -43,7 +43,7 @@ export const runResultSchema = z
     }),
     result: resultNameSchema,
     exitCode: z.union([z.literal(0), z.literal(1), z.literal(3), z.literal(4), z.literal(5)]),
-    rule: z.enum(RULES).describe("The rule that produced the result: the first of the reasons."),
+    rule: ruleNameSchema.describe("The rule that produced the result: the first of the reasons."),
     reasons: z.array(reasonSchema).describe("All of them, in order of precedence."),
     evidence: z
       .object({ counts: z.boolean(), reason: z.string() })

@@ -22,10 +22,12 @@ export function readYaml(input: SourceInput): YamlDocument {
   const { documents, errors } = compose(source, tokens.documents);
   const found = [...tokens.faults, ...errors];
   const [first, second] = documents;
-  if (errors.length > 0) return { source, root: null, faults: found };
-  if (second !== undefined && !found.some((fault) => fault.code === "YAML_MULTIPLE_DOCUMENTS")) {
+  const several = found.some((fault) => fault.code === "YAML_MULTIPLE_DOCUMENTS");
+  if (second !== undefined && !several) {
     found.push(source.fault(second.range[0], "YAML_MULTIPLE_DOCUMENTS", "a second document begins", "one file holds one document"));
   }
+  // Half a document would only be told what it lacks.
+  if (errors.length > 0 || several || second !== undefined) return { source, root: null, faults: found };
   if (first === undefined || isEmpty(first)) {
     return { source, root: null, faults: [...found, source.fault(0, "YAML_EMPTY", "the document is empty", "see docs/playbook.md for a first one")] };
   }

@@ -1,6 +1,7 @@
 /**
  * What a plain (unquoted) scalar means: the core schema of YAML 1.2 (section 10.3.2), less what people misread. Numbers
- * that another reader takes for something else are refused, never guessed.
+ * that another reader takes for something else are refused, never guessed. Messages do not repeat the value: it may be
+ * a password that somebody forgot to quote.
  */
 export type ScalarResult =
   | { readonly kind: "value"; readonly value: string | number | boolean | null }
@@ -33,12 +34,12 @@ export function resolvePlain(text: string): ScalarResult {
   const word = WORDS.get(text);
   if (word !== undefined) return { kind: "value", value: word };
   if (text.length > MAX_NUMBER_LENGTH) return { kind: "value", value: text };
-  if (NOT_FINITE.test(text)) return notFinite(text);
+  if (NOT_FINITE.test(text)) return notFinite();
   if (OTHER_BASE.test(text)) {
-    return { kind: "fault", code: "YAML_NUMBER_BASE", message: `${text} looks like octal or hexadecimal`, hint: "write a decimal number, or quote it" };
+    return { kind: "fault", code: "YAML_NUMBER_BASE", message: "the number looks like octal or hexadecimal", hint: "write a decimal number, or quote it" };
   }
   if (INTEGER.test(text)) return integer(text);
-  if (FLOAT.test(text)) return Number.isFinite(Number(text)) ? { kind: "value", value: Number(text) } : notFinite(text);
+  if (FLOAT.test(text)) return Number.isFinite(Number(text)) ? { kind: "value", value: Number(text) } : notFinite();
   return { kind: "value", value: text };
 }
 
@@ -46,11 +47,9 @@ function integer(text: string): ScalarResult {
   const value = Number(text);
   // -0 is written 0: canonical JSON knows no other.
   if (Number.isSafeInteger(value)) return { kind: "value", value: value === 0 ? 0 : value };
-  const shown = text.length > 40 ? `${text.slice(0, 40)}...` : text;
-  return { kind: "fault", code: "YAML_INTEGER_TOO_LARGE", message: `${shown} is beyond 2^53 and would lose digits`, hint: "quote it" };
+  return { kind: "fault", code: "YAML_INTEGER_TOO_LARGE", message: "the integer is beyond 2^53 and would lose digits", hint: "quote it" };
 }
 
-function notFinite(text: string): ScalarResult {
-  const shown = text.length > 40 ? `${text.slice(0, 40)}...` : text;
-  return { kind: "fault", code: "YAML_NOT_FINITE", message: `${shown} is not a finite number`, hint: "quote it when it is meant as text" };
+function notFinite(): ScalarResult {
+  return { kind: "fault", code: "YAML_NOT_FINITE", message: "the number is not finite", hint: "quote it when it is meant as text" };
 }

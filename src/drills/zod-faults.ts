@@ -65,9 +65,11 @@ function say(issue: Issue, before: Path, context: FaultContext): readonly Said[]
       return nearestBranch(issue.errors).flatMap((each) => say(each, path, context));
     case "invalid_key":
       return issue.issues.flatMap((each) => say(each, path, context)).map((said) => ({ ...said, path, about: "key" }));
-    case "invalid_element":
     case "too_big":
+      return [invalid(`it must be at most ${String(issue.maximum)}${unit(issue.origin)}`, path, context)];
     case "too_small":
+      return [invalid(`it must be at least ${String(issue.minimum)}${unit(issue.origin)}`, path, context)];
+    case "invalid_element":
     case "invalid_format":
     case "not_multiple_of":
     case "custom":
@@ -95,28 +97,49 @@ const TYPE_NAMES: ReadonlyMap<string, string> = new Map([
 
 function wrongType(expected: string, path: Path, context: FaultContext): Said {
   const value = valueAt(context.value, path);
-  const field = show(String(path.at(-1) ?? context.base.at(-1) ?? "document"));
+  const field = show(fieldName(path, context));
   if (value === undefined) {
     return { path, about: "key", code: `${context.prefix}MISSING_FIELD`, message: `missing field ${field}`, hint: `add ${field.slice(1, -1)}:` };
   }
   const wanted = TYPE_NAMES.get(expected) ?? expected;
-  const message = `${field} must be ${wanted}, is ${showType(value)}`;
+  const message = `${field} must be ${wanted}, is ${described(value, path, context)}`;
   return { path, about: "value", code: `${context.prefix}WRONG_TYPE`, message, hint: expected === "string" && value !== null ? "quote it" : undefined };
 }
 
 function invalidChoice(values: readonly unknown[], path: Path, context: FaultContext): Said {
   const value = valueAt(context.value, path);
-  const field = String(path.at(-1) ?? context.base.at(-1) ?? "document");
+  const field = fieldName(path, context);
   if (value === undefined) return wrongType("string", path, context);
   const hint = suggestionHint(String(value), values.map(String));
-  const message = `${show(field)} must be ${values.map(show).join(" or ")}, is ${showType(value)}`;
+  const message = `${show(field)} must be ${values.map(show).join(" or ")}, is ${described(value, path, context)}`;
   return { path, about: "value", code: `${context.prefix}INVALID_VALUE`, message, hint };
 }
 
 function invalid(message: string, path: Path, context: FaultContext): Said {
-  const field = show(String(path.at(-1) ?? context.base.at(-1) ?? "document"));
-  const sentence = `${field} is not valid: ${message}; it is ${showType(valueAt(context.value, path))}`;
+  const field = show(fieldName(path, context));
+  const sentence = `${field} is not valid: ${message}; it is ${described(valueAt(context.value, path), path, context)}`;
   return { path, about: "value", code: `${context.prefix}INVALID_VALUE`, message: sentence };
+}
+
+/** `timeout`, or `needs[1]` for what stands in a list. */
+function fieldName(path: Path, { base }: FaultContext): string {
+  const whole = [...base, ...path];
+  const from = whole.findLastIndex((segment) => typeof segment === "string");
+  if (from === -1) return "document";
+  return whole.slice(from).map((segment) => (typeof segment === "number" ? `[${segment}]` : segment)).join("");
+}
+
+const SECRET_FIELDS = /^(?:credentials|password|secret|token)$/iu;
+
+/** What stands there instead, unless it may be a secret. */
+function described(value: JsonValue | undefined, path: Path, { base }: FaultContext): string {
+  const hidden = [...base, ...path].some((segment) => SECRET_FIELDS.test(String(segment)));
+  return hidden ? "something else (not shown)" : showType(value);
+}
+
+function unit(origin: string): string {
+  if (origin === "string") return " characters";
+  return origin === "array" ? " entries" : "";
 }
 
 /** Of a union's branches the one that got furthest into the value; on a tie the one with the fewest complaints. */

@@ -23,7 +23,9 @@ export interface CleanUp {
   record(event: RunEvent): Promise<void>;
 }
 
-export type CleanUpEnd = { readonly kind: "finished"; readonly leftovers: number } | { readonly kind: "deadline_passed" };
+export type CleanUpEnd =
+  | { readonly kind: "finished"; readonly leftovers: number }
+  | { readonly kind: "deadline_passed" };
 
 export async function cleanUp(work: CleanUp, deps: EngineDeps): Promise<CleanUpEnd> {
   const overall = new AbortController();
@@ -42,7 +44,9 @@ export async function cleanUp(work: CleanUp, deps: EngineDeps): Promise<CleanUpE
   return overall.signal.aborted ? { kind: "deadline_passed" } : { kind: "finished", leftovers };
 }
 
-export type Removed = { readonly kind: "gone"; readonly how: string } | { readonly kind: "leftover"; readonly reason: string };
+export type Removed =
+  | { readonly kind: "gone"; readonly how: string }
+  | { readonly kind: "leftover"; readonly reason: string };
 
 /** Never rejects (K4). */
 async function removeWithin(resource: Resource, overall: AbortSignal, deps: EngineDeps): Promise<Removed> {
@@ -62,7 +66,9 @@ export async function removeResource(
   if (overall.aborted) return { kind: "leftover", reason: "the time for cleanup was over before its turn" };
   const { resourceMs } = limitsOf(deps);
   const own = new AbortController();
-  const disarm = deps.timers.at(deps.clock.monoUs() + resourceMs * 1000, () => own.abort(new Error(`it was not gone within ${resourceMs} ms`)));
+  const disarm = deps.timers.at(deps.clock.monoUs() + resourceMs * 1000, () =>
+    own.abort(new Error(`it was not gone within ${resourceMs} ms`)),
+  );
   const signal = AbortSignal.any([overall, own.signal]);
   try {
     return await orAborted(destroyAndVerify(keeper, locator, signal, deps.crashPoint, about), signal);

@@ -75,7 +75,13 @@ export interface Limits {
   readonly haltPollMs: number;
 }
 
-const DEFAULT_LIMITS: Limits = { stopGraceMs: 10_000, stoppingMs: 15_000, cleanupMs: 600_000, resourceMs: 60_000, haltPollMs: 500 };
+const DEFAULT_LIMITS: Limits = {
+  stopGraceMs: 10_000,
+  stoppingMs: 15_000,
+  cleanupMs: 600_000,
+  resourceMs: 60_000,
+  haltPollMs: 500,
+};
 
 export function limitsOf(deps: Pick<EngineDeps, "limits">): Limits {
   return { ...DEFAULT_LIMITS, ...deps.limits };

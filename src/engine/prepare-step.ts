@@ -6,7 +6,10 @@ import { resolveTemplates } from "../drills/template.ts";
 import type { Step } from "./step-contract.ts";
 
 /** Whether a step's turn is taken: its condition, worked out before anything else. */
-export type Turn = { readonly kind: "take" } | { readonly kind: "pass" } | { readonly kind: "fault"; readonly error: StepError };
+export type Turn =
+  | { readonly kind: "take" }
+  | { readonly kind: "pass" }
+  | { readonly kind: "fault"; readonly error: StepError };
 
 export function evaluateWhen(step: PlanStep, scope: ConditionScope): Turn {
   if (step.when === null) return { kind: "take" };
@@ -15,7 +18,14 @@ export function evaluateWhen(step: PlanStep, scope: ConditionScope): Turn {
     case "value":
       return { kind: answer.value ? "take" : "pass" };
     case "error":
-      return { kind: "fault", error: new StepError("permanent", "CONDITION_INVALID", `when: of ${step.id} cannot be worked out: ${answer.message}`) };
+      return {
+        kind: "fault",
+        error: new StepError(
+          "permanent",
+          "CONDITION_INVALID",
+          `when: of ${step.id} cannot be worked out: ${answer.message}`,
+        ),
+      };
     default:
       return answer satisfies never;
   }
@@ -37,7 +47,12 @@ export function prepareInput(step: PlanStep, definition: Step, scope: ConditionS
 }
 
 function withInvalid(step: PlanStep, error: z.ZodError): StepError {
-  return new StepError("permanent", "WITH_INVALID", `with: of ${step.id} (${step.uses}) does not fit: ${z.prettifyError(error)}`, {
-    hint: "A value from another step has another form than this one takes: compare both with `firedrill steps <uses>`.",
-  });
+  return new StepError(
+    "permanent",
+    "WITH_INVALID",
+    `with: of ${step.id} (${step.uses}) does not fit: ${z.prettifyError(error)}`,
+    {
+      hint: "A value from another step has another form than this one takes: compare both with `firedrill steps <uses>`.",
+    },
+  );
 }

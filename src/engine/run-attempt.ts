@@ -30,15 +30,16 @@ export async function runAttempt(attempt: Attempt): Promise<ChartEvent> {
   }
 }
 
-export type Reconciled =
-  | { readonly kind: "outcome"; readonly event: ChartEvent }
-  | { readonly kind: "run_again" };
+export type Reconciled = { readonly kind: "outcome"; readonly event: ChartEvent } | { readonly kind: "run_again" };
 
 /** Asks the world what a lost attempt did. Never rejects: an error means that nobody can tell. */
 export async function reconcileAttempt(attempt: Attempt): Promise<Reconciled> {
   const { step, definition, context } = attempt;
   const at = { step: step.id, attempt: context.attempt };
-  const doubt = (message: string): Reconciled => ({ kind: "outcome", event: { type: "step.in_doubt", data: { ...at, message } } });
+  const doubt = (message: string): Reconciled => ({
+    kind: "outcome",
+    event: { type: "step.in_doubt", data: { ...at, message } },
+  });
   try {
     const answer = await ask(attempt);
     switch (answer.kind) {
@@ -56,7 +57,11 @@ export async function reconcileAttempt(attempt: Attempt): Promise<Reconciled> {
   }
 }
 
-async function ask({ definition, input, context }: Attempt): Promise<Reconciliation<Readonly<Record<string, unknown>>>> {
+async function ask({
+  definition,
+  input,
+  context,
+}: Attempt): Promise<Reconciliation<Readonly<Record<string, unknown>>>> {
   if (definition.reconcile !== undefined) return definition.reconcile(input, context);
   return { kind: "unknown", message: `${definition.uses} is not idempotent and has no way to ask what it did.` };
 }
@@ -65,7 +70,8 @@ function judged(attempt: Attempt, result: StepResult<Readonly<Record<string, unk
   const { step, context, definition } = attempt;
   const at = { step: step.id, attempt: context.attempt };
   const outputs = checkedOutputs(definition, result.outputs);
-  if (result.kind === "check" && !result.passed) return { type: "step.check_failed", data: { ...at, outputs, check: result.check } };
+  if (result.kind === "check" && !result.passed)
+    return { type: "step.check_failed", data: { ...at, outputs, check: result.check } };
   const check = result.kind === "check" ? result.check : null;
   if (step.expect === null) return { type: "step.succeeded", data: { ...at, outputs, check } };
   const expected = expectation(step, { ...attempt.scope(), outputs });
@@ -78,15 +84,24 @@ function checkedOutputs(definition: Step, outputs: unknown): JsonObject {
   const parsed = definition.outputs.safeParse(outputs);
   if (!parsed.success) throw outputsInvalid(definition, z.prettifyError(parsed.error));
   const place = notJournalable(parsed.data);
-  if (place !== null) throw outputsInvalid(definition, `${place === "" ? "the whole" : place} is neither text, integer, boolean nor null`);
+  if (place !== null)
+    throw outputsInvalid(
+      definition,
+      `${place === "" ? "the whole" : place} is neither text, integer, boolean nor null`,
+    );
   // Decode boundary: just looked through.
   return parsed.data as JsonObject;
 }
 
 function outputsInvalid(definition: Step, reason: string): StepError {
-  return new StepError("permanent", "OUTPUTS_INVALID", `The outputs of ${definition.uses} do not fit what it declares: ${reason}`, {
-    hint: "This is a fault of the step, not of the playbook: report it.",
-  });
+  return new StepError(
+    "permanent",
+    "OUTPUTS_INVALID",
+    `The outputs of ${definition.uses} do not fit what it declares: ${reason}`,
+    {
+      hint: "This is a fault of the step, not of the playbook: report it.",
+    },
+  );
 }
 
 const LONGEST_SHOWN = 200;
@@ -94,7 +109,12 @@ const LONGEST_SHOWN = 200;
 function expectation(step: PlanStep, scope: ConditionScope): { readonly met: boolean; readonly check: CheckDetail } {
   const text = step.expect ?? "";
   const answer = evaluateCondition(text, scope);
-  if (answer.kind === "error") throw new StepError("permanent", "CONDITION_INVALID", `expect: of ${step.id} cannot be worked out: ${answer.message}`);
+  if (answer.kind === "error")
+    throw new StepError(
+      "permanent",
+      "CONDITION_INVALID",
+      `expect: of ${step.id} cannot be worked out: ${answer.message}`,
+    );
   const actual = printable(JSON.stringify(scope.outputs), LONGEST_SHOWN);
   return { met: answer.value, check: { title: step.title, expected: text, actual, coverage: null } };
 }
@@ -111,5 +131,10 @@ function thrown({ step, context, redactor }: Attempt, error: unknown): ChartEven
 
 /** Nobody told it to stop: something inside gave up, a limit of its own for instance. */
 function unexpectedAbort(error: unknown): StepError {
-  return new StepError("transient", "STEP_ABORTED", `Gave up without being told to: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
+  return new StepError(
+    "transient",
+    "STEP_ABORTED",
+    `Gave up without being told to: ${error instanceof Error ? error.message : String(error)}`,
+    { cause: error },
+  );
 }

@@ -14,14 +14,15 @@ import type { JsonObject } from "../support/json.ts";
 
 export interface RunMemory {
   started: RunStarted | null;
-  readonly outputs: Map<string, { readonly outputs: JsonObject }>;
+  /** By step; an object, so that templates and conditions read it as it stands, however many steps there are. */
+  readonly outputs: Record<string, { readonly outputs: JsonObject }>;
   readonly services: Service[];
   readonly marks: MarkRecord[];
   /** In the order planned. */
   readonly ledger: Map<string, LedgerEntry>;
   readonly attempts: Map<string, StartedAttempt>;
-  readonly retries: Map<string, { readonly attempt: number; readonly dueMonoUs: number }>;
-  phase: { readonly name: PhaseName; readonly deadlineMonoUs: number } | null;
+  readonly retries: Map<string, { readonly step: string; readonly attempt: number; readonly dueMonoUs: number }>;
+  phase: { readonly phase: PhaseName; readonly deadlineMonoUs: number } | null;
   cleanupBegun: boolean;
   halted: boolean;
   finished: { readonly result: string; readonly exitCode: number } | null;
@@ -43,7 +44,8 @@ export interface StartedAttempt {
 export function emptyMemory(): RunMemory {
   return {
     started: null,
-    outputs: new Map(),
+    // No prototype: a step may be called as it likes.
+    outputs: Object.create(null) as RunMemory["outputs"],
     services: [],
     marks: [],
     ledger: new Map(),
@@ -79,7 +81,7 @@ function rememberRun(memory: RunMemory, record: Recorded): void {
       memory.started = record.data;
       return;
     case "phase.begun":
-      memory.phase = { name: record.data.phase, deadlineMonoUs: record.data.deadlineMonoUs };
+      memory.phase = record.data;
       return;
     case "run.halted":
       memory.halted = true;
@@ -101,7 +103,7 @@ function rememberStep(memory: RunMemory, record: Recorded): void {
       return;
     case "step.succeeded":
     case "step.check_failed":
-      memory.outputs.set(record.data.step, { outputs: record.data.outputs });
+      memory.outputs[record.data.step] = { outputs: record.data.outputs };
       return;
     case "step.retry_scheduled":
       memory.retries.set(record.data.step, record.data);
@@ -123,7 +125,8 @@ function rememberResource({ ledger }: RunMemory, record: Recorded): void {
       return;
     case "resource.created": {
       const entry = ledger.get(record.data.id);
-      if (entry !== undefined) ledger.set(record.data.id, { resource: { ...entry.resource, locator: record.data.locator }, state: "created" });
+      if (entry !== undefined)
+        ledger.set(record.data.id, { resource: { ...entry.resource, locator: record.data.locator }, state: "created" });
       return;
     }
     case "resource.destroyed":

@@ -23,7 +23,8 @@ export function secretResolver(env: Readonly<Record<string, string | undefined>>
 function splitReference(ref: string): readonly [string, string] {
   const colon = ref.indexOf(":");
   // The text itself may be a password somebody wrote where a reference belongs: it is not repeated.
-  if (colon === -1) throw unresolved("A secret is given as text, not as a reference.", "Write env:NAME or file:/absolute/path.");
+  if (colon === -1)
+    throw unresolved("A secret is given as text, not as a reference.", "Write env:NAME or file:/absolute/path.");
   return [ref.slice(0, colon), ref.slice(colon + 1)];
 }
 
@@ -34,9 +35,13 @@ function fromEnvironment(name: string, env: Readonly<Record<string, string | und
 }
 
 async function fromFile(path: string, signal: AbortSignal): Promise<string> {
-  if (!isAbsolute(path)) throw unresolved(`The secret file ${path} is not an absolute path.`, "Write file:/absolute/path.");
+  if (!isAbsolute(path))
+    throw unresolved(`The secret file ${path} is not an absolute path.`, "Write file:/absolute/path.");
   const text = await readFile(path, { encoding: "utf8", signal }).catch((cause: unknown) => {
-    throw unresolved(`The secret file ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`, "Check the path and who may read it.");
+    throw unresolved(
+      `The secret file ${path} cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`,
+      "Check the path and who may read it.",
+    );
   });
   const value = text.replace(/\r?\n$/u, "");
   if (value === "") throw unresolved(`The secret file ${path} is empty.`, "Write the secret into it.");

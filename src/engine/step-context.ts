@@ -34,7 +34,7 @@ export interface ContextParts {
 export interface OpenContext {
   readonly context: StepContext;
   /** C3. */
-  close(): void;
+  readonly close: () => void;
 }
 
 export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext {
@@ -62,7 +62,8 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
     marks: () => [...memory.marks],
     mark: (mark) => record({ type: "mark", data: mark }),
     fact: (fact) => record({ type: "fact", data: { step: step.id, fact } }),
-    deviation: (code, message) => record({ type: "deviation", data: { step: step.id, code, message: message.toWellFormed() } }),
+    deviation: (code, message) =>
+      record({ type: "deviation", data: { step: step.id, code, message: message.toWellFormed() } }),
     ledger: ledgerOf(parts, record, deps),
     progress: (progress) => {
       if (open) deps.observers?.onProgress?.(step.id, progress);
@@ -102,9 +103,15 @@ async function resolveSecret(ref: string, parts: ContextParts, record: Record, d
 function weak(ref: string, known: "too_short" | "public"): { readonly code: string; readonly message: string } {
   switch (known) {
     case "too_short":
-      return { code: "SECRET_TOO_SHORT", message: `The secret ${ref} is too short to be kept out of records and logs.` };
+      return {
+        code: "SECRET_TOO_SHORT",
+        message: `The secret ${ref} is too short to be kept out of records and logs.`,
+      };
     case "public":
-      return { code: "SECRET_IS_PUBLIC", message: `The value of ${ref} also stands in the plan as ordinary text, so it is not kept out of records and logs.` };
+      return {
+        code: "SECRET_IS_PUBLIC",
+        message: `The value of ${ref} also stands in the plan as ordinary text, so it is not kept out of records and logs.`,
+      };
     default:
       return known satisfies never;
   }

@@ -69,4 +69,3 @@ function firstIn(value: object, path: string): string | null {
   }
   return null;
 }
-

@@ -10,7 +10,7 @@ export function stepScope(plan: Plan, memory: RunMemory): ConditionScope {
   return {
     params: plan.params,
     system: plan.system,
-    steps: Object.fromEntries(memory.outputs),
+    steps: memory.outputs,
     run: { id: started.runId, installation: started.installation, seed: started.seed, mode: started.mode },
   };
 }

@@ -7,19 +7,20 @@ export interface Wording<V extends Vocabulary, O, N, G> {
   condition(name: V["condition"]): G;
 }
 
-export interface MachineState<O, N, G> {
+/** Types, not interfaces: with plain O, N and G these are JSON. */
+export type MachineState<O, N, G> = {
   readonly description: string;
   readonly type?: "final";
   readonly entry: O[];
   readonly on: Record<string, MachineEdge<O | N, G>[]>;
-}
+};
 
-export interface MachineEdge<A, G> {
+export type MachineEdge<A, G> = {
   readonly target?: string;
   readonly guard?: G;
   readonly actions: A[];
   readonly description: string;
-}
+};
 
 /** The `states` of an XState config, made from a table. */
 export function machineStates<V extends Vocabulary, O, N, G>(

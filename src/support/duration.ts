@@ -82,7 +82,7 @@ export function formatDuration(ms: number): string {
 export function durationMs(rules: DurationRules = {}) {
   return z
     .string({ error: (issue) => (typeof issue.input === "number" ? numberMessage(issue.input, rules) : undefined) })
-    .meta({ pattern: "^([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", examples: ["15m", "1h30m"] })
+    .meta({ pattern: "^(?=[0-9])([0-9]+d)?([0-9]+h)?([0-9]+m)?([0-9]+s)?([0-9]+ms)?$", examples: ["15m", "1h30m"] })
     .transform((text, context) => {
       const result = parseDuration(text, rules);
       if (result.kind === "value") return result.ms;

@@ -67,7 +67,7 @@ export function formatInterval(interval: IntervalUs): string {
 function formatUncertainty(aroundUs: number, valueUs: number): string {
   const unitUs = Math.abs(valueUs) >= 999_950 ? SECOND_US : 1000;
   const scaled = aroundUs / unitUs;
-  const digits = scaled >= 10 ? 0 : scaled >= 1 ? 1 : unitUs === SECOND_US && scaled >= 0.005 ? 2 : 3;
+  const digits = scaled >= 10 ? 0 : scaled >= 1 ? 1 : 2;
   const factor = 10 ** digits;
   const text = (Math.ceil(scaled * factor - 1e-9) / factor).toFixed(digits);
   return Math.abs(valueUs) >= MINUTE_US ? `${text} s` : unitUs === SECOND_US ? text : `${text} ms`;

@@ -7,7 +7,11 @@ export type LogLevel = "silent" | "error" | "warn" | "info" | "debug";
 /**
  * JSON lines on stderr, or on the stream given. Written at once (no buffer), so that the last line before a crash is there.
  */
-export function pinoLog(level: LogLevel, redactor: Redactor, stream: DestinationStream = pino.destination({ dest: 2, sync: true })): Log {
+export function pinoLog(
+  level: LogLevel,
+  redactor: Redactor,
+  stream: DestinationStream = pino.destination({ dest: 2, sync: true }),
+): Log {
   const logger = pino({ level, base: null, timestamp: pino.stdTimeFunctions.isoTime }, stream);
   return redactingLog(
     {

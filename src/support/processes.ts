@@ -20,8 +20,8 @@ export interface ProcessSearch {
 export interface SearchFor {
   /** Real path without a trailing slash. */
   readonly dir: string;
-  /** `NAME=value` in the environment the process was started with. */
-  readonly marker: string;
+  /** `NAME=value` in the environment the process was started with; null: the folder alone decides. */
+  readonly marker: `${string}=${string}` | null;
   /** Processes of this user count as hidden when they cannot be read; others' are none of ours. */
   readonly uid: number;
 }
@@ -46,6 +46,7 @@ function belongs(pid: string, search: SearchFor): "yes" | "no" | "hidden" {
   try {
     const cwd = readlinkSync(`/proc/${pid}/cwd`);
     if (cwd === search.dir || cwd === `${search.dir} (deleted)` || cwd.startsWith(`${search.dir}/`)) return "yes";
+    if (search.marker === null) return "no";
     return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(search.marker) ? "yes" : "no";
   } catch (error) {
     return denied(error) && ownerOf(pid) === search.uid ? "hidden" : "no";

@@ -71,7 +71,17 @@ function encodings(secret: string): readonly string[] {
   const hex = bytes.toString("hex");
   const url = percentEncoded(secret);
   const json = JSON.stringify(secret).slice(1, -1);
-  return [secret, ...base64Forms(bytes), hex, hex.toUpperCase(), url, url.toLowerCase(), url.replaceAll("%20", "+"), json, json.replaceAll("/", "\\/")];
+  return [
+    secret,
+    ...base64Forms(bytes),
+    hex,
+    hex.toUpperCase(),
+    url,
+    url.toLowerCase(),
+    url.replaceAll("%20", "+"),
+    json,
+    json.replaceAll("/", "\\/"),
+  ];
 }
 
 function percentEncoded(secret: string): string {
@@ -85,7 +95,9 @@ function percentEncoded(secret: string): string {
 function base64Forms(bytes: Buffer): readonly string[] {
   const forms = [bytes.toString("base64"), bytes.toString("base64").replace(/=+$/u, "")];
   for (const lead of [0, 1, 2]) {
-    const whole = Buffer.concat([Buffer.alloc(lead), bytes]).toString("base64").replace(/=+$/u, "");
+    const whole = Buffer.concat([Buffer.alloc(lead), bytes])
+      .toString("base64")
+      .replace(/=+$/u, "");
     const tainted = (lead + bytes.length) % 3 === 0 ? 0 : 1;
     const inner = whole.slice(lead === 0 ? 0 : lead + 1, whole.length - tainted);
     if (inner.length >= SHORTEST + 2) forms.push(inner);
@@ -108,5 +120,7 @@ function redactJson(value: JsonValue, text: (value: string) => string): JsonValu
   if (value === null || typeof value !== "object") return value;
   // `Array.isArray` does not narrow a readonly array.
   if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => redactJson(item, text));
-  return Object.fromEntries(Object.entries(value as JsonObject).map(([key, item]) => [text(key), redactJson(item, text)]));
+  return Object.fromEntries(
+    Object.entries(value as JsonObject).map(([key, item]) => [text(key), redactJson(item, text)]),
+  );
 }

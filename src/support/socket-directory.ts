@@ -18,7 +18,10 @@ export interface SocketDirectory extends AsyncDisposable {
  * `/proc/self/fd/<n>` of the opened folder. Throws what `open(2)` says when the folder cannot be entered.
  */
 export function openSocketDirectory(dir: string): SocketDirectory {
-  const fd = Buffer.byteLength(dir) + ROOM_FOR_NAME <= LONGEST_SOCKET_PATH ? null : openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);
+  const fd =
+    Buffer.byteLength(dir) + ROOM_FOR_NAME <= LONGEST_SOCKET_PATH
+      ? null
+      : openSync(dir, constants.O_RDONLY | constants.O_DIRECTORY);
   let open = fd !== null;
   const release = (): void => {
     if (open && fd !== null) closeSync(fd);

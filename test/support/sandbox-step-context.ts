@@ -32,6 +32,7 @@ export function stepContext(h: Harness, inventory: readonly SystemSnapshot[], at
     inventory,
     random: () => 0.5,
     services: () => [],
+    marks: () => [],
     mark: async () => {},
     fact: async (fact) => void recorded.facts.push(fact),
     deviation: async (code, message) => void recorded.deviations.push({ code, message }),
@@ -53,7 +54,10 @@ export function stepContext(h: Harness, inventory: readonly SystemSnapshot[], at
   return { context, ...recorded };
 }
 
-export function systemAt(name: string, primary: { readonly host: string; readonly port: number } | null): SystemSnapshot {
+export function systemAt(
+  name: string,
+  primary: { readonly host: string; readonly port: number } | null,
+): SystemSnapshot {
   return {
     name,
     engine: "postgresql",

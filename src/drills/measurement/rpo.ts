@@ -19,7 +19,7 @@ export function rpoVerdict(plan: Plan, loss: Loss, observed: Observed, marks: Ma
   const basis = value.status === "measured" ? value.basis : null;
   const head = { targetUs, setBy: plan.objectives.setBy.rpo, value, compared: basis === null ? null : compared, basis } as const;
   if (targetUs === null) return { ...head, verdict: "not_set", reason: "no RPO was set", marginUs: null };
-  if (value.status !== "measured") return { ...head, ...unknown(value.reason) };
+  if (value.status !== "measured") return { ...head, ...unknown(gaveUp(marks) ? notRecovered(marks) : value.reason) };
   const judgement = compare(value, targetUs);
   const reason = `${judgement.reason} (${value.source}${basis === "estimate" ? ", an estimate" : ""})`;
   if (judgement.verdict === "met" && marks.T6.moment === null) return { ...head, ...unknown(notRecovered(marks)) };
@@ -27,6 +27,9 @@ export function rpoVerdict(plan: Plan, loss: Loss, observed: Observed, marks: Ma
 }
 
 const unknown = (reason: string): Judgement => ({ verdict: "not_measured", marginUs: null, reason });
+
+/** A recovery that began and did not come to T6 explains a missing number better than the number's own source does. */
+const gaveUp = (marks: Marks): boolean => marks.T3.moment !== null && marks.T6.moment === null;
 
 function notRecovered(marks: Marks): string {
   const { mark } = marks.T6;

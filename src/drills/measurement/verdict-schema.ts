@@ -5,29 +5,37 @@ export const RESULTS = ["error", "aborted", "failed", "inconclusive", "passed_wi
 export const resultNameSchema = z.enum(RESULTS);
 export type ResultName = z.infer<typeof resultNameSchema>;
 
-/** Every rule that can speak about a run; the table stands in docs/measurement.md. */
-export const RULES = [
-  "CLEANUP_INCOMPLETE",
-  "STEP_IN_DOUBT",
-  "STEP_BROKE",
-  "HALTED",
-  "DEADLINE",
-  "NOT_RECOVERED",
-  "OBJECTIVE_MISSED",
-  "CHECK_FAILED",
-  "SUBJECT_FAILED",
-  "DEADLINE_MISSED",
-  "UNFINISHED",
-  "OBJECTIVE_NOT_MEASURED",
-  "CHECK_NOT_MEASURED",
-  "NO_REQUIRED_CHECK",
-  "STEP_NOT_RUN",
-  "DEVIATIONS",
-  "ALL_MET",
-] as const;
+/**
+ * Every rule that can speak about a run and the result it gives, in order of precedence: the first that applies names the
+ * result. Results go from `error` to `passed`; within one the cause stands before what follows from it. The table with the
+ * sentences stands in docs/measurement.md.
+ */
+export const RULES = {
+  CLEANUP_INCOMPLETE: "error",
+  STEP_IN_DOUBT: "error",
+  STEP_BROKE: "error",
+  HALTED: "aborted",
+  DEADLINE: "aborted",
+  SUBJECT_FAILED: "failed",
+  CHECK_FAILED: "failed",
+  NOT_RECOVERED: "failed",
+  OBJECTIVE_MISSED: "failed",
+  DEADLINE_MISSED: "failed",
+  UNFINISHED: "inconclusive",
+  CHECK_NOT_MEASURED: "inconclusive",
+  NO_REQUIRED_CHECK: "inconclusive",
+  STEP_NOT_RUN: "inconclusive",
+  OBJECTIVE_NOT_MEASURED: "inconclusive",
+  DEVIATIONS: "passed_with_deviations",
+  ALL_MET: "passed",
+} as const satisfies Readonly<Record<string, ResultName>>;
+export type RuleName = keyof typeof RULES;
+// Keys of the table above: the library types them as plain strings.
+export const RULE_NAMES = Object.keys(RULES) as readonly RuleName[];
+export const ruleNameSchema = z.enum(RULE_NAMES);
 
 export const reasonSchema = z.object({
-  rule: z.enum(RULES),
+  rule: ruleNameSchema,
   result: resultNameSchema.describe("The result this reason alone would give."),
   message: z.string(),
   steps: z.array(z.string()).describe("Ids of the steps it is about."),

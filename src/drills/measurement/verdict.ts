@@ -1,7 +1,7 @@
 import type { HaltSource } from "../run-event.ts";
 import { EXIT_CODES, type RunResult } from "../result.ts";
 import type { CheckRow, Cleanup } from "./steps-schema.ts";
-import { type Deviation, type Reason, RESULTS, type RpoVerdict, type RtoVerdict } from "./verdict-schema.ts";
+import { type Deviation, type Reason, RULE_NAMES, type RuleName, RULES, type RpoVerdict, type RtoVerdict } from "./verdict-schema.ts";
 
 /** Everything the result depends on; how it was found out is the other files' matter. */
 export interface Findings {
@@ -30,118 +30,93 @@ export interface ActionFinding {
 export type Verdict = Pick<RunResult, "result" | "exitCode" | "rule" | "reasons">;
 
 /**
- * The rules in order of precedence: results from `error` down to `passed`, and within a result the more telling first.
- * All reasons are listed; the first names the result. The table for people stands in docs/measurement.md.
+ * Applies every rule and puts the reasons in order of precedence: the first names the result, all are listed. `RULES` has
+ * the order, docs/measurement.md the table for people.
  */
 export function decide(findings: Findings): Verdict {
   const bad = [...errors(findings), ...halted(findings), ...failures(findings), ...gaps(findings)];
-  const reasons = [...bad, ...deadlines(findings, bad)].toSorted((a, b) => RESULTS.indexOf(a.result) - RESULTS.indexOf(b.result));
-  const [first] = reasons;
-  if (first === undefined) return withoutReason(findings);
-  return { result: first.result, exitCode: EXIT_CODES[first.result], rule: first.rule, reasons };
+  const reasons = [...bad, ...deadlines(findings, bad)].toSorted((a, b) => RULE_NAMES.indexOf(a.rule) - RULE_NAMES.indexOf(b.rule));
+  const first = reasons.at(0) ?? withoutFault(findings);
+  return { result: first.result, exitCode: EXIT_CODES[first.result], rule: first.rule, reasons: reasons.length === 0 ? [first] : reasons };
 }
 
-function withoutReason(findings: Findings): Verdict {
-  const count = findings.deviations.length;
-  if (count > 0) {
-    const message = `${count} deviation${count === 1 ? "" : "s"}: ${[...new Set(findings.deviations.map((each) => each.code))].join(", ")}`;
-    return verdict({ rule: "DEVIATIONS", result: "passed_with_deviations", message, steps: [] });
-  }
-  const message = "all objectives met, all required checks passed, cleanup verified";
-  return verdict({ rule: "ALL_MET", result: "passed", message, steps: [] });
+function because(rule: RuleName, message: string, steps: readonly string[] = []): Reason {
+  return { rule, result: RULES[rule], message, steps: [...steps] };
 }
 
-function verdict(reason: Reason): Verdict {
-  return { result: reason.result, exitCode: EXIT_CODES[reason.result], rule: reason.rule, reasons: [reason] };
+function withoutFault({ deviations }: Findings): Reason {
+  const count = deviations.length;
+  if (count === 0) return because("ALL_MET", "all objectives met, all required checks passed, cleanup verified");
+  const codes = [...new Set(deviations.map((each) => each.code))].join(", ");
+  return because("DEVIATIONS", `${count} deviation${count === 1 ? "" : "s"}: ${codes}`);
 }
 
 function errors({ cleanup, inDoubt, actions }: Findings): readonly Reason[] {
   const reasons: Reason[] = [];
-  if (cleanup.status === "incomplete") {
-    reasons.push({ rule: "CLEANUP_INCOMPLETE", result: "error", message: `not everything is gone: ${cleanup.problem ?? ""}`, steps: [] });
-  }
+  if (cleanup.status === "incomplete") reasons.push(because("CLEANUP_INCOMPLETE", `not everything is gone: ${cleanup.problem ?? ""}`));
   if (inDoubt.length > 0) {
-    const message = "nobody can tell what an interrupted effect did; a person must look";
-    reasons.push({ rule: "STEP_IN_DOUBT", result: "error", message, steps: [...inDoubt] });
+    reasons.push(because("STEP_IN_DOUBT", "nobody can tell what an interrupted effect did; a person must look", inDoubt));
   }
   const broke = actions.filter((action) => action.state === "broke");
-  return [...reasons, ...broke.map((each) => about("STEP_BROKE", "error", each))];
+  return [...reasons, ...broke.map((action) => about("STEP_BROKE", action))];
 }
 
 function halted({ halts }: Findings): readonly Reason[] {
   return halts
     .filter((halt) => halt.by !== "deadline")
-    .map((halt) => {
-      const message = `stopped by ${halt.by}${halt.who === null ? "" : ` (${halt.who})`}: ${halt.reason}`;
-      return { rule: "HALTED", result: "aborted", message, steps: [] };
-    });
+    .map((halt) => because("HALTED", `stopped by ${halt.by}${halt.who === null ? "" : ` (${halt.who})`}: ${halt.reason}`));
 }
 
 function failures({ rto, rpo, checks, actions }: Findings): readonly Reason[] {
   const reasons: Reason[] = [];
   if (rto.verdict === "missed") {
-    const rule = rto.recovered ? "OBJECTIVE_MISSED" : "NOT_RECOVERED";
-    reasons.push({ rule, result: "failed", message: `RTO missed: ${rto.reason}`, steps: [] });
+    reasons.push(because(rto.recovered ? "OBJECTIVE_MISSED" : "NOT_RECOVERED", `RTO missed: ${rto.reason}`));
   }
-  if (rpo.verdict === "missed") {
-    reasons.push({ rule: "OBJECTIVE_MISSED", result: "failed", message: `RPO missed: ${rpo.reason}`, steps: [] });
-  }
+  if (rpo.verdict === "missed") reasons.push(because("OBJECTIVE_MISSED", `RPO missed: ${rpo.reason}`));
+  const failed = checks.filter((check) => check.required && check.status === "failed");
   const subject = actions.filter((action) => action.state === "subject");
-  return [
-    ...reasons,
-    ...checks.filter((check) => check.required && check.status === "failed").map(checkFailed),
-    ...subject.map((each) => about("SUBJECT_FAILED", "failed", each)),
-  ];
+  return [...reasons, ...failed.map(checkFailed), ...subject.map((action) => about("SUBJECT_FAILED", action))];
 }
 
 function checkFailed(check: CheckRow): Reason {
   const saw = check.actual === null ? (check.reason ?? "it answered no") : `expected ${check.expected ?? "?"}, saw ${check.actual}`;
-  return { rule: "CHECK_FAILED", result: "failed", message: `check '${check.step}' failed: ${saw}`, steps: [check.step] };
+  return because("CHECK_FAILED", `check '${check.step}' failed: ${saw}`, [check.step]);
 }
 
 /** A deadline stopped the drill; where something had failed already, the deadline is part of that failure. */
 function deadlines({ deadlines, halts }: Findings, others: readonly Reason[]): readonly Reason[] {
-  const failed = others.some((reason) => reason.result === "failed");
-  const rule = failed ? "DEADLINE_MISSED" : "DEADLINE";
-  const result = failed ? "failed" : "aborted";
+  const rule = others.some((reason) => reason.result === "failed") ? "DEADLINE_MISSED" : "DEADLINE";
   return [
-    ...halts.filter((halt) => halt.by === "deadline").map((halt): Reason => ({ rule, result, message: halt.reason, steps: [] })),
-    ...deadlines.map((each): Reason => {
-      const steps = each.step === null ? [] : [each.step];
-      return { rule, result, message: `the deadline of ${each.what} passed`, steps };
-    }),
+    ...halts.filter((halt) => halt.by === "deadline").map((halt) => because(rule, halt.reason)),
+    ...deadlines.map(({ what, step }) => because(rule, `the deadline of ${what} passed`, step === null ? [] : [step])),
   ];
 }
 
-function gaps(findings: Findings): readonly Reason[] {
-  const { finished, rto, rpo, checks, actions } = findings;
+function gaps({ finished, rto, rpo, checks, actions }: Findings): readonly Reason[] {
   const reasons: Reason[] = [];
-  const gap = (rule: Reason["rule"], message: string, steps: readonly string[] = []): void => {
-    reasons.push({ rule, result: "inconclusive", message, steps: [...steps] });
-  };
-  if (!finished) gap("UNFINISHED", "the journal ends before the drill did: it is still running or was interrupted");
-  if (rto.verdict === "not_measured") gap("OBJECTIVE_NOT_MEASURED", `RTO not measured: ${rto.reason}`);
-  if (rpo.verdict === "not_measured") gap("OBJECTIVE_NOT_MEASURED", `RPO not measured: ${rpo.reason}`);
-  const silent = unanswered(checks);
-  if (silent.length > 0) gap("CHECK_NOT_MEASURED", silent.map(silence).join("; "), silent.map((check) => check.step));
+  if (!finished) reasons.push(because("UNFINISHED", "the journal ends before the drill did: it is still running or was interrupted"));
+  const silent = checks.filter(isSilent);
+  if (silent.length > 0) reasons.push(because("CHECK_NOT_MEASURED", silent.map(silence).join("; "), silent.map((check) => check.step)));
   if (!checks.some((check) => check.phase === "verify" && check.required && !check.waived)) {
-    gap("NO_REQUIRED_CHECK", "no required check of the verify phase was asked: nothing shows that the copy is good");
+    reasons.push(because("NO_REQUIRED_CHECK", "no required check of the verify phase was asked: nothing shows that the copy is good"));
   }
-  const undone = actions.filter((action) => action.state === "not_run");
-  if (undone.length > 0) gap("STEP_NOT_RUN", `required steps did not run: ${quoted(undone)}`, undone.map((each) => each.step));
+  const undone = actions.filter((action) => action.state === "not_run").map((action) => action.step);
+  if (undone.length > 0) reasons.push(because("STEP_NOT_RUN", `required steps did not run: ${quoted(undone)}`, undone));
+  if (rto.verdict === "not_measured") reasons.push(because("OBJECTIVE_NOT_MEASURED", `RTO not measured: ${rto.reason}`));
+  if (rpo.verdict === "not_measured") reasons.push(because("OBJECTIVE_NOT_MEASURED", `RPO not measured: ${rpo.reason}`));
   return reasons;
 }
 
-function unanswered(checks: readonly CheckRow[]): readonly CheckRow[] {
-  return checks.filter((check) => check.required && !check.waived && (check.status === "error" || check.status === "not_run"));
+function isSilent(check: CheckRow): boolean {
+  return check.required && !check.waived && (check.status === "error" || check.status === "not_run");
 }
 
 function silence(check: CheckRow): string {
   return `check '${check.step}' ${check.status === "error" ? "gave no answer" : "was not run"}: ${check.reason ?? "no reason given"}`;
 }
 
-const quoted = (actions: readonly ActionFinding[]): string => actions.map((each) => `'${each.step}'`).join(", ");
+const quoted = (ids: readonly string[]): string => ids.map((id) => `'${id}'`).join(", ");
 
-function about(rule: Reason["rule"], result: Reason["result"], action: ActionFinding): Reason {
-  return { rule, result, message: `step '${action.step}': ${action.message}`, steps: [action.step] };
+function about(rule: RuleName, action: ActionFinding): Reason {
+  return because(rule, `step '${action.step}': ${action.message}`, [action.step]);
 }

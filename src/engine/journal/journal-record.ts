@@ -32,7 +32,8 @@ export function checkLine(line: string, expected: { readonly seq: number; readon
   const record = decode(line);
   if (record === null) return { kind: "damaged", reason: "it is no journal record" };
   const { hash, ...unsealed } = record;
-  if (sha256Hex(canonicalJson({ ...unsealed })) !== hash) return { kind: "damaged", reason: "its hash does not match its content" };
+  if (sha256Hex(canonicalJson({ ...unsealed })) !== hash)
+    return { kind: "damaged", reason: "its hash does not match its content" };
   if (record.seq !== expected.seq) return { kind: "damaged", reason: `its number is ${record.seq}` };
   if (record.prev !== expected.prev) return { kind: "damaged", reason: "it does not continue the record before it" };
   return { kind: "record", record };
@@ -55,7 +56,11 @@ function decode(line: string): JournalRecord | null {
     // Decode boundary: the hash decides whether it is ours, the version whether we can read it.
     const value = JSON.parse(line) as JournalRecord | null;
     if (value === null || typeof value !== "object" || typeof value.hash !== "string") return null;
-    if (value.v !== 1) throw new FiredrillError("JOURNAL_VERSION", `This journal has version ${String(value.v)}; version 1 can be read.`);
+    if (value.v !== 1)
+      throw new FiredrillError(
+        "JOURNAL_VERSION",
+        `This journal has version ${String(value.v)}; version 1 can be read.`,
+      );
     return value;
   } catch (error) {
     if (error instanceof FiredrillError) throw error;
@@ -65,9 +70,13 @@ function decode(line: string): JournalRecord | null {
 
 function assertIntegers(value: JsonValue, type: string): void {
   if (typeof value === "number" && !Number.isSafeInteger(value)) {
-    throw new FiredrillError("JOURNAL_VALUE", `A record of type ${type} holds ${value}; the journal takes integers only.`, {
-      hint: "Give times in microseconds, sizes in bytes and shares in parts per million.",
-    });
+    throw new FiredrillError(
+      "JOURNAL_VALUE",
+      `A record of type ${type} holds ${value}; the journal takes integers only.`,
+      {
+        hint: "Give times in microseconds, sizes in bytes and shares in parts per million.",
+      },
+    );
   }
   if (value !== null && typeof value === "object") for (const item of Object.values(value)) assertIntegers(item, type);
 }

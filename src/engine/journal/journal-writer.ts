@@ -129,8 +129,12 @@ async function commit(
 
 function journalFailed(cause: unknown): FiredrillError {
   const reason = cause instanceof Error ? cause.message : String(cause);
-  return new FiredrillError("JOURNAL_FAILED", `The journal could not be written: ${reason}. Nothing more is done in this run.`, {
-    cause,
-    hint: "Make room or repair the disk, then run `firedrill clean` to remove what the run made.",
-  });
+  return new FiredrillError(
+    "JOURNAL_FAILED",
+    `The journal could not be written: ${reason}. Nothing more is done in this run.`,
+    {
+      cause,
+      hint: "Make room or repair the disk, then run `firedrill clean` to remove what the run made.",
+    },
+  );
 }

@@ -20,10 +20,14 @@ export function tryLock(path: string): HeldLock | null {
   } catch (error) {
     database.close();
     if (isBusy(error)) return null;
-    throw new FiredrillError("LOCK_FAILED", `The lock ${path} could not be taken: ${error instanceof Error ? error.message : String(error)}.`, {
-      cause: error,
-      hint: "The state directory must be on a file system with working POSIX locks, and writable.",
-    });
+    throw new FiredrillError(
+      "LOCK_FAILED",
+      `The lock ${path} could not be taken: ${error instanceof Error ? error.message : String(error)}.`,
+      {
+        cause: error,
+        hint: "The state directory must be on a file system with working POSIX locks, and writable.",
+      },
+    );
   }
   let held = true;
   return {
@@ -48,6 +52,7 @@ let loaded: Sqlite | null = null;
 /** Node announces node:sqlite as experimental, once, when it is loaded: that is our affair and not our users'. */
 function quietSqlite(): Sqlite {
   if (loaded !== null) return loaded;
+  // oxlint-disable-next-line typescript/unbound-method -- put back as it was, never called from here
   const original = process.emitWarning;
   process.emitWarning = (): void => {};
   try {

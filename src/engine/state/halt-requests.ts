@@ -13,7 +13,12 @@ export interface HaltRequest {
 }
 
 const VERSION = "firedrill/halt/v1";
-const haltSchema = z.object({ schemaVersion: z.string(), who: z.string().min(1), reason: z.string().min(1), wallUs: z.number().int() });
+const haltSchema = z.object({
+  schemaVersion: z.string(),
+  who: z.string().min(1),
+  reason: z.string().min(1),
+  wallUs: z.number().int(),
+});
 
 /** `<folder>/halt.json`; the state directory's stops all runs, a run's only that one. */
 export async function readHalt(folder: string): Promise<HaltRequest | null> {

@@ -37,7 +37,9 @@ export async function reserveRun(root: string, wallUs: number, random: RandomByt
       if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
     }
   }
-  throw new FiredrillError("RUN_ID_TAKEN", `No free run id was found in ${TRIES} tries.`, { hint: "Start the run again." });
+  throw new FiredrillError("RUN_ID_TAKEN", `No free run id was found in ${TRIES} tries.`, {
+    hint: "Start the run again.",
+  });
 }
 
 export function journalPath(dir: string): string {
@@ -52,14 +54,19 @@ export function resultPath(dir: string): string {
 export async function runIds(root: string): Promise<readonly string[]> {
   if (!existsSync(runsDir(root))) return [];
   const names = await readdir(runsDir(root));
-  return names.filter((name) => isRunId(name)).toSorted().toReversed();
+  return names
+    .filter((name) => isRunId(name))
+    .toSorted()
+    .toReversed();
 }
 
 /** Throws `RUN_UNKNOWN`. */
 export function existingRunDir(root: string, runId: string): string {
   const dir = runDir(root, runId);
   if (existsSync(dir)) return dir;
-  throw new FiredrillError("RUN_UNKNOWN", `There is no run ${runId} in ${root}.`, { hint: "`firedrill list` shows the runs; --state names the directory." });
+  throw new FiredrillError("RUN_UNKNOWN", `There is no run ${runId} in ${root}.`, {
+    hint: "`firedrill list` shows the runs; --state names the directory.",
+  });
 }
 
 /** Throws `RUN_INCOMPLETE` when the process died before the plan was kept: nothing of such a run was ever done. */
@@ -76,4 +83,6 @@ export async function readPlaybook(dir: string): Promise<string> {
 }
 
 // The planner wrote it and `run.started` holds its hash; only that it is a plan of this version is asked here.
-const planSchema = z.custom<Plan>((value) => z.object({ phases: z.array(z.unknown()), steps: z.array(z.unknown()) }).safeParse(value).success);
+const planSchema = z.custom<Plan>(
+  (value) => z.object({ phases: z.array(z.unknown()), steps: z.array(z.unknown()) }).safeParse(value).success,
+);

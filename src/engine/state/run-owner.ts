@@ -29,7 +29,10 @@ export async function lockRun(dir: string): Promise<HeldLock> {
   const lock = tryLock(lockPath(dir));
   if (lock !== null) return lock;
   const owner = await readOwner(dir);
-  const who = owner === null ? "another process" : `process ${owner.pid} on ${owner.host}, since ${new Date(owner.sinceWallUs / 1000).toISOString()}`;
+  const who =
+    owner === null
+      ? "another process"
+      : `process ${owner.pid} on ${owner.host}, since ${new Date(owner.sinceWallUs / 1000).toISOString()}`;
   throw new FiredrillError("RUN_LOCKED", `The run in ${dir} is owned by ${who}.`, {
     hint: "Wait for it to end, or stop it with `firedrill halt <run> --reason <text>`.",
     details: owner === null ? {} : { pid: owner.pid, host: owner.host },

@@ -51,9 +51,13 @@ export async function readDocument<T>(path: string, version: string, schema: z.Z
   const value = parsed(text, path);
   const found = z.object({ schemaVersion: z.string() }).safeParse(value).data?.schemaVersion;
   if (found !== version) {
-    throw new FiredrillError("STATE_VERSION", `${path} has version ${found ?? "none"}; this program reads ${version}.`, {
-      hint: "Use the version of Firedrill that wrote it, or another --state directory.",
-    });
+    throw new FiredrillError(
+      "STATE_VERSION",
+      `${path} has version ${found ?? "none"}; this program reads ${version}.`,
+      {
+        hint: "Use the version of Firedrill that wrote it, or another --state directory.",
+      },
+    );
   }
   const document = schema.safeParse(value);
   if (document.success) return document.data;
@@ -92,6 +96,7 @@ function parsed(text: string, path: string): unknown {
 }
 
 function unreadable(path: string, reason: string): FiredrillError {
-  return new FiredrillError("STATE_UNREADABLE", `${path} cannot be read: ${reason}`, { hint: "Restore it from a copy, or use another --state directory." });
+  return new FiredrillError("STATE_UNREADABLE", `${path} cannot be read: ${reason}`, {
+    hint: "Restore it from a copy, or use another --state directory.",
+  });
 }
-

@@ -20,7 +20,14 @@ export interface BoundedResult {
 /** Runs a short program to its end, at most for `timeoutMs`. Rejects only when the signal is aborted. */
 export function runBounded(run: Bounded): Promise<BoundedResult> {
   const [program = "", ...args] = run.argv;
-  const options = { env: run.env, cwd: run.cwd, timeout: run.timeoutMs, killSignal: "SIGKILL", signal: run.signal, ...run.user } as const;
+  const options = {
+    env: run.env,
+    cwd: run.cwd,
+    timeout: run.timeoutMs,
+    killSignal: "SIGKILL",
+    signal: run.signal,
+    ...run.user,
+  } as const;
   return new Promise((resolve, reject) => {
     const child = execFile(program, args, { ...options, maxBuffer: 4 << 20 }, (error, stdout, stderr) => {
       if (run.signal.aborted) return reject(run.signal.reason as Error); // what AbortSignal carries is what we throw

@@ -20,7 +20,14 @@ export function asUser(user: User, search: boolean): readonly string[] {
 }
 
 /** access(2), by which PostgreSQL finds its own programs, ignores the capability of a user without the secure bit. */
-const SEARCH = ["--securebits", "+no_setuid_fixup", "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"];
+const SEARCH = [
+  "--securebits",
+  "+no_setuid_fixup",
+  "--inh-caps",
+  "+dac_read_search",
+  "--ambient-caps",
+  "+dac_read_search",
+];
 
 /** As the user, in our own namespaces. */
 export function enterNothing(argv: readonly string[], user: User, setpriv: boolean, search: boolean): Confinement {
@@ -38,9 +45,11 @@ export interface Inside {
 
 /** As the sandbox's user, inside its fence. The program's arguments are passed on as they are: there is no shell. */
 export function confine(ref: SandboxRef, argv: readonly string[], inside: Inside): Confinement {
-  const dropped: Confinement =
-    inside.selfUid === 0 ? enterNothing(argv, ref, inside.setpriv, inside.search) : { argv };
+  const dropped: Confinement = inside.selfUid === 0 ? enterNothing(argv, ref, inside.setpriv, inside.search) : { argv };
   if (ref.fence === "settings") return dropped;
   const user = inside.selfUid === 0 ? [] : ["--user", "--preserve-credentials"];
-  return { ...dropped, argv: ["nsenter", "--target", `${inside.watchdogPid}`, "--net", ...user, "--", ...dropped.argv] };
+  return {
+    ...dropped,
+    argv: ["nsenter", "--target", `${inside.watchdogPid}`, "--net", ...user, "--", ...dropped.argv],
+  };
 }

@@ -23,7 +23,11 @@ export async function attemptsFor(targets: readonly ProbeTarget[]): Promise<read
 
 function attempts(target: ProbeTarget, addresses: readonly string[]): readonly Attempt[] {
   const others = addresses.filter((address) => address !== target.host);
-  const at = (host: string, note: string): Attempt => ({ target, host, title: `${target.system} ${show(host)}:${target.port}${note}` });
+  const at = (host: string, note: string): Attempt => ({
+    target,
+    host,
+    title: `${target.system} ${show(host)}:${target.port}${note}`,
+  });
   return [at(target.host, ""), ...others.map((address) => at(address, ` (${target.host})`))];
 }
 
@@ -48,10 +52,19 @@ async function addressesOf(host: string): Promise<readonly string[]> {
  */
 export function refuseAddressOf(ref: SandboxRef, tried: readonly Attempt[]): void {
   if (ref.fence === "network-namespace") return;
-  const own = new Set(["127.0.0.1", "::1", ...Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address))]);
+  const own = new Set([
+    "127.0.0.1",
+    "::1",
+    ...Object.values(networkInterfaces()).flatMap((all) => (all ?? []).map(({ address }) => address)),
+  ]);
   const clash = tried.find(({ target, host }) => target.port === ref.port && own.has(host));
   if (clash === undefined) return;
-  throw new StepError("permanent", "SANDBOX_ADDRESS", `The sandbox would listen at 127.0.0.1:${ref.port}, the address of ${clash.title}.`, {
-    hint: "Run the drill again: the sandbox gets another port.",
-  });
+  throw new StepError(
+    "permanent",
+    "SANDBOX_ADDRESS",
+    `The sandbox would listen at 127.0.0.1:${ref.port}, the address of ${clash.title}.`,
+    {
+      hint: "Run the drill again: the sandbox gets another port.",
+    },
+  );
 }

@@ -3,27 +3,17 @@ import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { StepError } from "../../drills/step-error.ts";
 import type { FoundResource, ResourceKeeper } from "../../engine/step-contract.ts";
-import type { Clock } from "../../support/clock.ts";
-import type { Log } from "../../support/log.ts";
 import { isAlive } from "../../support/process-identity.ts";
+import type { Host } from "./host.ts";
 import { idPrefix, isSandboxId, readLocator } from "./layout.ts";
-import type { Machine } from "./machine.ts";
 import { readRecord } from "./record.ts";
 import { membersOf, removeSandbox } from "./remove.ts";
 
 /** Between making the folder and writing whose it is there is an instant: so long a nameless one is left alone. */
 const NAMELESS_MS = 60_000;
 
-export interface KeeperDeps {
-  readonly root: () => string;
-  readonly installation: string;
-  readonly clock: Clock;
-  readonly log: Log;
-  readonly machine: (signal: AbortSignal) => Promise<Machine>;
-}
-
 /** Finds and removes sandboxes, also those no ledger knows. Never touches one of another installation. */
-export function sandboxKeeper(deps: KeeperDeps): ResourceKeeper {
+export function sandboxKeeper(deps: Host): ResourceKeeper {
   return {
     kind: "sandbox-process",
     async list(installation) {
@@ -54,16 +44,21 @@ function foldersIn(root: string): readonly string[] {
   }
 }
 
-function describe(deps: KeeperDeps, root: string, id: string, installation: string): FoundResource | null {
+function describe(deps: Host, root: string, id: string, installation: string): FoundResource | null {
   const dir = join(root, id);
   const record = readRecord(dir);
   if (record === null) return describeNameless(deps, dir, id, installation);
   if (record.labels.installation !== installation) return null;
   const { uid, gid, labels, owner } = record;
-  return { run: labels.run, title: labels.title, locator: { id, dir, uid, gid }, ownerAlive: isAlive(owner, deps.clock.bootId) };
+  return {
+    run: labels.run,
+    title: labels.title,
+    locator: { id, dir, uid, gid },
+    ownerAlive: isAlive(owner, deps.clock.bootId),
+  };
 }
 
-function describeNameless({ clock, log }: KeeperDeps, dir: string, id: string, installation: string): FoundResource | null {
+function describeNameless({ clock, log }: Host, dir: string, id: string, installation: string): FoundResource | null {
   const stat = statSync(dir, { throwIfNoEntry: false });
   const data = statSync(join(dir, "data"), { throwIfNoEntry: false }) ?? stat;
   if (stat === undefined || data === undefined || clock.wallUs() / 1000 - stat.mtimeMs < NAMELESS_MS) return null;
@@ -75,10 +70,15 @@ function describeNameless({ clock, log }: KeeperDeps, dir: string, id: string, i
   return { run: "unknown", title, locator: { id, dir, uid: data.uid, gid: data.gid }, ownerAlive: false };
 }
 
-function refuseForeign({ installation }: KeeperDeps, id: string, dir: string): void {
+function refuseForeign({ installation }: Host, id: string, dir: string): void {
   const owner = readRecord(dir)?.labels.installation;
   if (owner === installation || (owner === undefined && id.startsWith(idPrefix(installation)))) return;
-  throw new StepError("permanent", "SANDBOX_FOREIGN", `Sandbox ${id} belongs to another installation of firedrill${owner === undefined ? "" : ` (${owner})`}.`, {
-    hint: "Run `firedrill clean` with the state directory of that installation.",
-  });
+  throw new StepError(
+    "permanent",
+    "SANDBOX_FOREIGN",
+    `Sandbox ${id} belongs to another installation of firedrill${owner === undefined ? "" : ` (${owner})`}.`,
+    {
+      hint: "Run `firedrill clean` with the state directory of that installation.",
+    },
+  );
 }

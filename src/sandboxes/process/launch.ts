@@ -39,12 +39,22 @@ function wrong(why: string, cause?: unknown): StepError {
 export async function launchConfined(ref: SandboxRef, launch: Launch, confinement: Confinement): Promise<Launched> {
   const logPath = join(ref.dir, "log", `${launch.name}.log`);
   // The folder belongs to the server: it must not make us write through a link of its own.
-  const log = openSync(logPath, constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW, 0o600);
+  const log = openSync(
+    logPath,
+    constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
+    0o600,
+  );
   const [program = "", ...args] = confinement.argv;
   const marker = markerOf(ref.id).split("=");
   const env = { ...CLEAN_ENVIRONMENT, HOME: ref.dir, ...launch.env, [marker[0] ?? ""]: marker[1] ?? "" };
   try {
-    const child = spawn(program, args, { cwd: launch.cwd, env, detached: true, stdio: ["ignore", log, log], ...confinement.user });
+    const child = spawn(program, args, {
+      cwd: launch.cwd,
+      env,
+      detached: true,
+      stdio: ["ignore", log, log],
+      ...confinement.user,
+    });
     return { ...(await started(child)), logPath };
   } finally {
     closeSync(log);

@@ -42,18 +42,28 @@ export interface SandboxLocator {
   readonly gid: number;
 }
 
-const locatorSchema = z.object({ id: z.string().regex(ID), dir: z.string(), uid: z.number().int(), gid: z.number().int() });
+const locatorSchema = z.object({
+  id: z.string().regex(ID),
+  dir: z.string(),
+  uid: z.number().int(),
+  gid: z.number().int(),
+});
 
 /** Refuses every locator that does not name a direct sub-folder of our sandboxes. */
 export function readLocator(root: string, locator: JsonObject): SandboxLocator {
   const read = locatorSchema.safeParse(locator);
   if (read.success && read.data.dir === join(root, read.data.id)) return read.data;
-  throw new StepError("permanent", "SANDBOX_LOCATOR", `The ledger names a sandbox that is not one of ours: ${JSON.stringify(locator)}.`, {
-    hint: `A sandbox is a folder in ${root}. Run the command with the state directory (--state) the run was started with.`,
-  });
+  throw new StepError(
+    "permanent",
+    "SANDBOX_LOCATOR",
+    `The ledger names a sandbox that is not one of ours: ${JSON.stringify(locator)}.`,
+    {
+      hint: `A sandbox is a folder in ${root}. Run the command with the state directory (--state) the run was started with.`,
+    },
+  );
 }
 
 /** Environment marker that every process of a sandbox inherits. */
-export function markerOf(id: string): string {
+export function markerOf(id: string): `${string}=${string}` {
   return `FIREDRILL_SANDBOX=${id}`;
 }

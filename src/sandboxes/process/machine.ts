@@ -26,7 +26,12 @@ export async function inspectMachine(user: ServiceUser, selfUid: number, signal:
   return { namespaceRefused, setpriv, search, seesServers: selfUid !== 0 || hasCapability(CAP_SYS_PTRACE) };
 }
 
-async function tryNamespace(user: ServiceUser, selfUid: number, setpriv: boolean, signal: AbortSignal): Promise<string | null> {
+async function tryNamespace(
+  user: ServiceUser,
+  selfUid: number,
+  setpriv: boolean,
+  signal: AbortSignal,
+): Promise<string | null> {
   if (selfUid === 0 && !setpriv) return "setpriv of util-linux is missing";
   const enter = ["nsenter", "--net=/proc/self/ns/net", "--preserve-credentials", "--"];
   const drop = selfUid === 0 ? asUser(user, false) : [];
@@ -55,7 +60,7 @@ export type Reach = "open" | "needs_search" | "closed";
 /** Can the service user get to these paths through all folders above them, by itself or with directory search granted? */
 export async function reachOf(
   paths: readonly string[],
-  user: ServiceUser,
+  user: Pick<ServiceUser, "uid" | "gid">,
   selfUid: number,
   machine: Pick<Machine, "setpriv" | "search">,
   signal: AbortSignal,
@@ -64,7 +69,10 @@ export async function reachOf(
   const test = ["/bin/sh", "-c", 'for path; do test -x "$path" || exit 1; done', "sh", ...paths];
   const run = async (with_: Confinement): Promise<boolean> => {
     const as = with_.user === undefined ? {} : { user: with_.user };
-    return (await runBounded({ argv: with_.argv, env: CLEAN_ENVIRONMENT, cwd: "/", timeoutMs: TRIAL_MS, signal, ...as })).code === 0;
+    return (
+      (await runBounded({ argv: with_.argv, env: CLEAN_ENVIRONMENT, cwd: "/", timeoutMs: TRIAL_MS, signal, ...as }))
+        .code === 0
+    );
   };
   if (await run(enterNothing(test, user, machine.setpriv, false))) return "open";
   if (!machine.search) return "closed";

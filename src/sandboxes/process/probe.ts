@@ -31,22 +31,39 @@ export async function probeIsolation(
   const tried = await attemptsFor(targets);
   refuseAddressOf(ref, tried);
   await using control = await listen();
-  const ask = [{ host: "127.0.0.1", port: control.port }, ...tried.map(({ host, target }) => ({ host, port: target.port }))];
+  const ask = [
+    { host: "127.0.0.1", port: control.port },
+    ...tried.map(({ host, target }) => ({ host, port: target.port })),
+  ];
   const [atControl = "", ...answers] = await askInside(ask, confinement, signal);
-  return { kind: "isolation", probes: [controlProbe(ref, atControl), ...tried.map((attempt, index) => endpointProbe(attempt, answers[index] ?? ""))] };
+  return {
+    kind: "isolation",
+    probes: [
+      controlProbe(ref, atControl),
+      ...tried.map((attempt, index) => endpointProbe(attempt, answers[index] ?? "")),
+    ],
+  };
 }
 
 type Probe = Isolation["probes"][number];
 
 function controlProbe(ref: SandboxRef, answer: string): Probe {
-  const probe = "a listener of our own on 127.0.0.1, from a short-lived process in the sandbox's fence, before its server runs";
+  const probe =
+    "a listener of our own on 127.0.0.1, from a short-lived process in the sandbox's fence, before its server runs";
   const fenced = ref.fence === "network-namespace";
-  const expected = fenced ? "not reachable (network namespace)" : "reachable (no network fence: the server's settings alone keep it in)";
+  const expected = fenced
+    ? "not reachable (network namespace)"
+    : "reachable (no network fence: the server's settings alone keep it in)";
   return { probe, expected, actual: describe(answer), ok: (answer === "connected") !== fenced };
 }
 
 function endpointProbe({ title }: Attempt, answer: string): Probe {
-  return { probe: `connect to ${title}`, expected: "not reachable", actual: describe(answer), ok: answer !== "connected" && answer !== "" };
+  return {
+    probe: `connect to ${title}`,
+    expected: "not reachable",
+    actual: describe(answer),
+    ok: answer !== "connected" && answer !== "",
+  };
 }
 
 function describe(answer: string): string {
@@ -73,11 +90,23 @@ async function askInside(
   confinement: Confinement,
   signal: AbortSignal,
 ): Promise<readonly string[]> {
-  const run = { ...confinement, env: CLEAN_ENVIRONMENT, cwd: "/", stdin: JSON.stringify(targets), timeoutMs: PROBE_MS, signal };
+  const run = {
+    ...confinement,
+    env: CLEAN_ENVIRONMENT,
+    cwd: "/",
+    stdin: JSON.stringify(targets),
+    timeoutMs: PROBE_MS,
+    signal,
+  };
   const { code, stdout, stderr } = await runBounded(run);
   const answers = code === 0 ? z.array(z.string()).safeParse(JSON.parse(stdout)).data : undefined;
   if (answers?.length === targets.length) return answers;
-  throw new StepError("permanent", "SANDBOX_PROBE", `The fence could not be tried out: ${stderr.trim().split("\n")[0] || `exit code ${code}`}.`, {
-    hint: "A sandbox whose fence is not proven is not used. Run `firedrill doctor`.",
-  });
+  throw new StepError(
+    "permanent",
+    "SANDBOX_PROBE",
+    `The fence could not be tried out: ${stderr.trim().split("\n")[0] || `exit code ${code}`}.`,
+    {
+      hint: "A sandbox whose fence is not proven is not used. Run `firedrill doctor`.",
+    },
+  );
 }

@@ -9,7 +9,7 @@ import { markerOf, type SandboxLocator } from "./layout.ts";
 import type { Machine } from "./machine.ts";
 import { LOOK_SCRIPT } from "./watchdog-script.ts";
 
-const KILL_TRIES = 2_000;
+const KILL_MS = 20_000;
 const REMOVE_MS = 120_000;
 
 /** Kills every process of a sandbox until none is left, then removes its folder. May be called again and again. */
@@ -23,15 +23,23 @@ export async function removeSandbox(target: SandboxLocator, machine: Machine, si
 }
 
 async function killAll(target: SandboxLocator, machine: Machine, signal: AbortSignal): Promise<void> {
-  for (let tries = 0; tries < KILL_TRIES; tries += 1) {
+  const deadline = AbortSignal.timeout(KILL_MS);
+  for (let round = 0; ; round += 1) {
     signal.throwIfAborted();
     const { alive } = await membersOf(target, machine, signal);
     if (alive.length === 0) return;
-    for (const process_ of alive) killFound(process_);
-    await sleep(Math.min(5, tries), undefined, { signal });
+    if (deadline.aborted) throw stuck(target, `processes do not end: ${alive.map(({ pid }) => pid).join(", ")}`);
+    for (const member of alive) kill(member, target);
+    await sleep(Math.min(20, round), undefined, { signal });
   }
-  const { alive } = await membersOf(target, machine, signal);
-  throw stuck(target, `processes do not end: ${alive.map(({ pid }) => pid).join(", ")}`);
+}
+
+function kill(member: FoundProcess, target: SandboxLocator): void {
+  try {
+    killFound(member);
+  } catch (cause) {
+    throw stuck(target, `process ${member.pid} may not be killed by us (${String(cause)})`);
+  }
 }
 
 export interface Members {
@@ -42,7 +50,7 @@ export interface Members {
 /** Asks `/proc`, and where that is denied to us, again as the service user. */
 export async function membersOf(target: SandboxLocator, machine: Machine, signal: AbortSignal): Promise<Members> {
   const search = findProcesses({ dir: target.dir, marker: markerOf(target.id), uid: target.uid });
-  if (search.hidden.length === 0) return { alive: search.found, looked: search.looked };
+  if (machine.seesServers || search.hidden.length === 0) return { alive: search.found, looked: search.looked };
   const argv = ["/bin/sh", "-c", LOOK_SCRIPT, "look", target.dir, markerOf(target.id)];
   const as = enterNothing(argv, target, machine.setpriv, machine.search);
   const answer = await runBounded({ ...as, env: CLEAN_ENVIRONMENT, cwd: "/", timeoutMs: 30_000, signal });
@@ -53,7 +61,8 @@ export async function membersOf(target: SandboxLocator, machine: Machine, signal
 
 /** `rm` walks by directory descriptors and never follows a link, also when somebody swaps one in meanwhile. */
 async function removeFolder(target: SandboxLocator, signal: AbortSignal): Promise<void> {
-  const run = (argv: readonly string[]) => runBounded({ argv, env: CLEAN_ENVIRONMENT, cwd: "/", timeoutMs: REMOVE_MS, signal });
+  const run = (argv: readonly string[]) =>
+    runBounded({ argv, env: CLEAN_ENVIRONMENT, cwd: "/", timeoutMs: REMOVE_MS, signal });
   const first = await run(["rm", "-rf", "--", target.dir]);
   if (first.code === 0) return;
   // A folder without write permission stops its owner, not root.

@@ -13,9 +13,14 @@ export function serviceUser(self: { readonly uid: number; readonly gid: number }
   const users = readFileSync("/etc/passwd", "utf8");
   const user = find(users, "postgres") ?? find(users, "nobody");
   if (user !== null) return user;
-  throw new StepError("permanent", "SANDBOX_USER", "Neither `postgres` nor `nobody` is in /etc/passwd, and a server must not run as root.", {
-    hint: "Run firedrill as an ordinary user, or add the user `postgres` to this machine.",
-  });
+  throw new StepError(
+    "permanent",
+    "SANDBOX_USER",
+    "Neither `postgres` nor `nobody` is in /etc/passwd, and a server must not run as root.",
+    {
+      hint: "Run firedrill as an ordinary user, or add the user `postgres` to this machine.",
+    },
+  );
 }
 
 function find(passwd: string, name: string): ServiceUser | null {

@@ -27,17 +27,27 @@ export async function startWatchdog(start: WatchdogStart): Promise<WatchdogRecor
   const logPath = join(start.ref.dir, "watchdog.log");
   const log = openSync(logPath, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
   const [program = "", ...args] = watchdogCommand(start);
-  const child = spawn(program, args, { cwd: start.ref.dir, env: CLEAN_ENVIRONMENT, detached: true, stdio: ["ignore", "pipe", log] });
+  const child = spawn(program, args, {
+    cwd: start.ref.dir,
+    env: CLEAN_ENVIRONMENT,
+    detached: true,
+    stdio: ["ignore", "pipe", log],
+  });
   closeSync(log);
   try {
     await untilReady(child, start.signal);
   } catch (cause) {
     child.kill("SIGKILL");
     start.signal.throwIfAborted();
-    throw new StepError("permanent", "SANDBOX_WATCHDOG", `The watchdog of sandbox ${start.ref.id} did not start: ${readFileSync(logPath, "utf8").trim() || String(cause)}.`, {
-      hint: "Run `firedrill doctor` to see what this machine lacks.",
-      cause,
-    });
+    throw new StepError(
+      "permanent",
+      "SANDBOX_WATCHDOG",
+      `The watchdog of sandbox ${start.ref.id} did not start: ${readFileSync(logPath, "utf8").trim() || String(cause)}.`,
+      {
+        hint: "Run `firedrill doctor` to see what this machine lacks.",
+        cause,
+      },
+    );
   }
   child.stdout?.destroy();
   child.unref();
@@ -47,7 +57,18 @@ export async function startWatchdog(start: WatchdogStart): Promise<WatchdogRecor
 function watchdogCommand({ ref, ttlMs, bootId, selfUid, machine }: WatchdogStart): readonly string[] {
   const seconds = `${Math.max(1, Math.ceil(ttlMs / 1000))}`;
   const lookAs = machine.seesServers || !machine.setpriv ? [] : asUser(ref, machine.search);
-  const shell = ["/bin/sh", "-c", WATCHDOG_SCRIPT, "firedrill-watchdog", ref.dir, seconds, bootId, markerOf(ref.id), LOOK_SCRIPT, ...lookAs];
+  const shell = [
+    "/bin/sh",
+    "-c",
+    WATCHDOG_SCRIPT,
+    "firedrill-watchdog",
+    ref.dir,
+    seconds,
+    bootId,
+    markerOf(ref.id),
+    LOOK_SCRIPT,
+    ...lookAs,
+  ];
   return ref.fence === "network-namespace" ? [...unshareCommand(selfUid), ...shell] : shell;
 }
 
@@ -64,14 +85,23 @@ function untilReady(child: ChildProcess, signal: AbortSignal): Promise<void> {
 function identify(pid: number | undefined, { ref, bootId }: WatchdogStart): WatchdogRecord {
   const identity = pid === undefined ? null : identityOf(pid, bootId);
   if (identity !== null) return identity;
-  throw new StepError("permanent", "SANDBOX_WATCHDOG", `The watchdog of sandbox ${ref.id} ended as soon as it had started.`);
+  throw new StepError(
+    "permanent",
+    "SANDBOX_WATCHDOG",
+    `The watchdog of sandbox ${ref.id} ended as soon as it had started.`,
+  );
 }
 
 /** Nothing starts, and nothing is probed, in a sandbox that nobody would end. */
 export function livingWatchdog(ref: SandboxRef, bootId: string): WatchdogRecord {
   const watchdog = readWatchdog(ref.dir);
   if (watchdog !== null && isAlive(watchdog, bootId)) return watchdog;
-  throw new StepError("permanent", "SANDBOX_GONE", `Sandbox ${ref.id} is not there any more: its watchdog does not run.`, {
-    hint: "Its time to live may have been shorter than the drill: raise `ttl` of the step sandbox/create.",
-  });
+  throw new StepError(
+    "permanent",
+    "SANDBOX_GONE",
+    `Sandbox ${ref.id} is not there any more: its watchdog does not run.`,
+    {
+      hint: "Its time to live may have been shorter than the drill: raise `ttl` of the step sandbox/create.",
+    },
+  );
 }

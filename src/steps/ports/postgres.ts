@@ -77,6 +77,8 @@ export interface Recovered {
   /** First read answered after the target was reached; first write acknowledged (null: read-only end). */
   readonly firstRead: Observed;
   readonly firstWrite: Observed | null;
+  /** Reference to the password of the copy's own role for TCP; null or absent when it ended read-only. */
+  readonly password?: string | null;
 }
 
 export interface Observed extends Instant {

@@ -15,27 +15,27 @@ const WITH_ROWS = new Set(["r", "p", "f", "v", "m"]);
 
 /** Errors: `TABLE_NAME` when the text is no name at all. `name` is quoted where needed and can stand in SQL. */
 export async function findTable(session: Session, asked: string): Promise<NamedTable> {
-  const [row] = await session
-    .query<FoundRow>(
-      `select c.oid::text as oid, pg_catalog.format('%I.%I', n.nspname, c.relname) as name, c.relkind::text as relkind
-       from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-       where c.oid = pg_catalog.to_regclass($1)::pg_catalog.oid`,
-      [asked],
-    )
-    .catch((error: unknown) => {
-      throw notAName(error, asked);
-    });
+  await requireName(session, asked);
+  const [row] = await session.query<FoundRow>(
+    `select c.oid::text as oid, pg_catalog.format('%I.%I', n.nspname, c.relname) as name, c.relkind::text as relkind
+     from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
+     where c.oid = pg_catalog.to_regclass($1)::pg_catalog.oid`,
+    [asked],
+  );
   if (row !== undefined && WITH_ROWS.has(row.relkind)) return { kind: "found", oid: row.oid, name: row.name, asked };
   return { kind: "missing", asked, near: await nearName(session, asked) };
 }
 
-/** Name syntax (42602) and an over-long qualified name (42601) are the caller's; another database's name (0A000) too. */
-function notAName(error: unknown, asked: string): unknown {
-  const state = error instanceof StepError ? error.details["sqlstate"] : null;
-  if (state !== "42602" && state !== "42601" && state !== "0A000") return error;
-  return new StepError("permanent", "TABLE_NAME", `"${printable(asked)}" is not the name of a table`, {
+/** `to_regclass` is silent about a text that is no name since PostgreSQL 16; `parse_ident` is not (22023). */
+async function requireName(session: Session, asked: string): Promise<void> {
+  const parts = await session.query<{ readonly n: number }>("select pg_catalog.cardinality(pg_catalog.parse_ident($1)) as n", [asked]).catch((error: unknown) => {
+    if (error instanceof StepError && error.details["sqlstate"] === "22023") return [];
+    throw error;
+  });
+  const n = parts[0]?.n ?? 0;
+  if (n === 1 || n === 2) return;
+  throw new StepError("permanent", "TABLE_NAME", `"${printable(asked)}" is not the name of a table`, {
     hint: 'write schema.table, with quotes where the name has capitals: public."Orders"',
-    cause: error,
   });
 }
 

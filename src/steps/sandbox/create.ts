@@ -19,7 +19,10 @@ const fenceSchema = z
   );
 
 const input = z.object({
-  kind: z.literal("process").default("process").describe("`process`: server processes of this machine in a folder of their own."),
+  kind: z
+    .literal("process")
+    .default("process")
+    .describe("`process`: server processes of this machine in a folder of their own."),
   ttl: durationMs().describe("Time to live: after it the sandbox ends by itself, even if nothing else is alive."),
   fence: fenceSchema,
 });
@@ -30,7 +33,8 @@ const outputs = z.object({ sandbox: sandboxRefSchema });
 export function createSandboxStep({ sandboxes }: CreateSandboxDeps) {
   return defineStep({
     uses: "sandbox/create",
-    summary: "Makes a fenced place for a restored copy and proves that no system of the inventory can be reached from it.",
+    summary:
+      "Makes a fenced place for a restored copy and proves that no system of the inventory can be reached from it.",
     role: "action",
     effect: "sandbox",
     idempotent: true,
@@ -46,7 +50,11 @@ export function createSandboxStep({ sandboxes }: CreateSandboxDeps) {
       const sandbox = await sandboxes.plan({ ttlMs: ttl, fence });
       const locator = { id: sandbox.id, dir: sandbox.dir, uid: sandbox.uid, gid: sandbox.gid };
       const resource = await ctx.ledger.plan({ kind: "sandbox-process", title, ttlMs: ttl, locator });
-      await sandboxes.create(sandbox, { installation: ctx.installation, run: ctx.runId, epoch: ctx.epoch, title }, ctx.signal);
+      await sandboxes.create(
+        sandbox,
+        { installation: ctx.installation, run: ctx.runId, epoch: ctx.epoch, title },
+        ctx.signal,
+      );
       await ctx.ledger.created(resource.id, locator);
       const isolation = await sandboxes.probe(sandbox, endpointsOf(ctx), ctx.signal);
       await ctx.fact(isolation);
@@ -64,7 +72,8 @@ async function removeEarlier(keeper: ResourceKeeper, title: string, ctx: StepCon
 }
 
 function endpointsOf({ inventory, system }: StepContext): readonly ProbeTarget[] {
-  const systems = system === null || inventory.some(({ name }) => name === system.name) ? inventory : [...inventory, system];
+  const systems =
+    system === null || inventory.some(({ name }) => name === system.name) ? inventory : [...inventory, system];
   return systems.flatMap((each) => endpoints(each).map(({ host, port }) => ({ system: each.name, host, port })));
 }
 
@@ -77,7 +86,11 @@ async function judge(isolation: Isolation, fence: z.output<typeof fenceSchema>, 
   const open = isolation.probes.filter(({ ok }) => !ok);
   if (open.length === 0) return;
   const what = open.map(({ probe, actual }) => `${probe}: ${actual}`).join("; ");
-  if (fence === "settings") return ctx.deviation("SANDBOX_NOT_FENCED", `The sandbox has no network fence, as the playbook says (fence: settings): ${what}.`);
+  if (fence === "settings")
+    return ctx.deviation(
+      "SANDBOX_NOT_FENCED",
+      `The sandbox has no network fence, as the playbook says (fence: settings): ${what}.`,
+    );
   throw new StepError("permanent", "SANDBOX_NOT_FENCED", `The sandbox can reach what it must not: ${what}.`, {
     hint: "Run where network namespaces are allowed (as root, or with user namespaces), or on a machine without a route there. `fence: settings` in the playbook accepts it, as a deviation.",
     details: { open: open.map(({ probe }) => probe) },

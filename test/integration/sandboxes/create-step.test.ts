@@ -18,7 +18,7 @@ describe("sandbox/create", () => {
       ledger: {
         ...context.ledger,
         plan: async (resource: Parameters<typeof planned>[0]) => {
-          seen.push(exists(String(resource.locator["dir"])));
+          seen.push(exists(resource.locator["dir"] as string));
           return planned(resource);
         },
       },
@@ -31,7 +31,9 @@ describe("sandbox/create", () => {
       ["created", "sandbox-process", 600_000, sandbox.id],
     ]);
     expect(exists(sandbox.dir)).toBe(true);
-    expect(facts).toMatchObject([{ kind: "isolation", probes: [{ ok: true }, { probe: "connect to orders 127.0.0.1:1", ok: true }] }]);
+    expect(facts).toMatchObject([
+      { kind: "isolation", probes: [{ ok: true }, { probe: "connect to orders 127.0.0.1:1", ok: true }] },
+    ]);
   });
 
   test("an inventory without endpoints still tries the fence itself", async () => {
@@ -39,15 +41,20 @@ describe("sandbox/create", () => {
     const { context, facts } = stepContext(h, [systemAt("orders", null)]);
     const step = createSandboxStep(h);
     await step.run(step.with.parse({ ttl: "10m" }), context);
-    expect(facts).toMatchObject([{ probes: [{ probe: expect.stringContaining("a listener of our own"), ok: true }] }]);
+    expect(facts).toMatchObject([{ probes: [{ ok: true }] }]);
+    expect(JSON.stringify(facts)).toContain("a listener of our own");
   });
 
   test("a second attempt removes what the first left, and only that", async () => {
     await using h = harness();
     const other = await h.make({ title: "process sandbox of step another" });
     const step = createSandboxStep(h);
-    const first = step.outputs.parse((await step.run(step.with.parse({ ttl: "10m" }), stepContext(h, []).context)).outputs);
-    const second = step.outputs.parse((await step.run(step.with.parse({ ttl: "10m" }), stepContext(h, [], 2).context)).outputs);
+    const first = step.outputs.parse(
+      (await step.run(step.with.parse({ ttl: "10m" }), stepContext(h, []).context)).outputs,
+    );
+    const second = step.outputs.parse(
+      (await step.run(step.with.parse({ ttl: "10m" }), stepContext(h, [], 2).context)).outputs,
+    );
     expect([first, second].map(({ sandbox }) => exists(sandbox.dir))).toEqual([false, true]);
     expect(exists(other.dir)).toBe(true);
   });
@@ -61,9 +68,8 @@ describe("sandbox/create", () => {
     await expect(run).rejects.toMatchObject({
       class: "permanent",
       code: "SANDBOX_NOT_FENCED",
-      message: expect.stringContaining("orders"),
-      hint: expect.stringContaining("fence: settings"),
     });
+    await expect(run).rejects.toThrow(/orders .*: reachable/u);
     expect(facts).toHaveLength(1);
     expect(ledger.map(({ what }) => what)).toEqual(["planned", "created"]);
   });
@@ -73,13 +79,18 @@ describe("sandbox/create", () => {
     await using system = await reachableSystem(h);
     const { context, deviations } = stepContext(h, [system.snapshot]);
     const step = createSandboxStep(h);
-    await expect(step.run(step.with.parse({ ttl: "10m", fence: "settings" }), context)).resolves.toMatchObject({ kind: "done" });
-    expect(deviations).toEqual([{ code: "SANDBOX_NOT_FENCED", message: expect.stringContaining("orders") }]);
+    await expect(step.run(step.with.parse({ ttl: "10m", fence: "settings" }), context)).resolves.toMatchObject({
+      kind: "done",
+    });
+    expect(deviations).toMatchObject([{ code: "SANDBOX_NOT_FENCED" }]);
+    expect(deviations[0]?.message).toContain("orders");
   });
 });
 
 /** Behind a unix socket: reachable through every fence, so the test means the same on every machine. */
-async function reachableSystem(h: Harness): Promise<AsyncDisposable & { readonly snapshot: ReturnType<typeof systemAt> }> {
+async function reachableSystem(
+  h: Harness,
+): Promise<AsyncDisposable & { readonly snapshot: ReturnType<typeof systemAt> }> {
   const folder = join(h.stateDir, "sockets");
   mkdirSync(folder, { mode: 0o755 });
   const path = join(folder, ".s.PGSQL.5432");

@@ -12,17 +12,25 @@ const refused = await (async () => {
     (error: unknown) => String(error),
   );
 })();
-const needsNamespace = refused === null ? "" : ` [needs a network namespace: ${refused}]`;
+const NEEDS_NAMESPACE = `needs a network namespace: ${refused}`;
 
 describe("the fence", () => {
-  test.skipIf(refused !== null)(`a network namespace keeps the sandbox from a listening server of this machine${needsNamespace}`, async () => {
+  test("a network namespace keeps the sandbox from a listening server of this machine", async ({ skip }) => {
+    skip(refused !== null, NEEDS_NAMESPACE);
     await using h = harness();
     await using production = await listening();
     const ref = await h.make({ fence: "network-namespace" });
-    const { probes } = await h.sandboxes.probe(ref, [{ system: "orders", host: "localhost", port: production.port }], soon());
+    const { probes } = await h.sandboxes.probe(
+      ref,
+      [{ system: "orders", host: "localhost", port: production.port }],
+      soon(),
+    );
     expect(probes.map(({ ok }) => ok)).not.toContain(false);
     expect(probes.map(({ probe }) => probe)).toEqual(
-      expect.arrayContaining([`connect to orders localhost:${production.port}`, `connect to orders 127.0.0.1:${production.port} (localhost)`]),
+      expect.arrayContaining([
+        `connect to orders localhost:${production.port}`,
+        `connect to orders 127.0.0.1:${production.port} (localhost)`,
+      ]),
     );
     expect(production.connections()).toBe(0);
   });
@@ -31,7 +39,11 @@ describe("the fence", () => {
     await using h = harness();
     await using production = await listening();
     const ref = await h.make({ fence: "settings" });
-    const { probes } = await h.sandboxes.probe(ref, [{ system: "orders", host: "127.0.0.1", port: production.port }], soon());
+    const { probes } = await h.sandboxes.probe(
+      ref,
+      [{ system: "orders", host: "127.0.0.1", port: production.port }],
+      soon(),
+    );
     expect(probes.at(-1)).toEqual({
       probe: `connect to orders 127.0.0.1:${production.port}`,
       expected: "not reachable",
@@ -41,7 +53,8 @@ describe("the fence", () => {
     expect(production.connections()).toBe(1);
   });
 
-  test.skipIf(refused !== null)(`programs run in the namespace the probes were made in, with a loopback of their own${needsNamespace}`, async () => {
+  test("programs run in the namespace the probes were made in, with a loopback of their own", async ({ skip }) => {
+    skip(refused !== null, NEEDS_NAMESPACE);
     await using h = harness();
     const ref = await h.make({ fence: "network-namespace" });
     const argv = ["/bin/sh", "-c", "readlink /proc/self/ns/net; cat /proc/net/dev"];
@@ -86,7 +99,9 @@ async function listening(path?: string): Promise<AsyncDisposable & { readonly po
     count += 1;
     socket.destroy();
   });
-  await new Promise<void>((resolve) => (path === undefined ? server.listen(0, "127.0.0.1", resolve) : server.listen(path, resolve)));
+  await new Promise<void>((resolve) =>
+    path === undefined ? server.listen(0, "127.0.0.1", resolve) : server.listen(path, resolve),
+  );
   if (path !== undefined) chmodSync(path, 0o777);
   const address = server.address();
   return {

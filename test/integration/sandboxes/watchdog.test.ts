@@ -1,15 +1,24 @@
-import { mkdirSync, readdirSync, readFileSync, rmSync, watch } from "node:fs";
+import { readdirSync, readFileSync, rmSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { SandboxRef } from "../../../src/drills/sandbox-ref.ts";
 import { orchestratorChild } from "../../support/sandbox-child.ts";
-import { exists, harness, locatorOf, soon, until } from "../../support/sandbox-harness.ts";
+import {
+  exists,
+  harness,
+  locatorOf,
+  lockedFolder,
+  running,
+  soon,
+  until,
+  watchdogPid,
+} from "../../support/sandbox-harness.ts";
 
 describe("the watchdog", () => {
   test("ends the sandbox at its time to live, although the orchestrator was killed", async () => {
     await using h = harness();
     const began = performance.now();
-    await using child = await orchestratorChild({ ...h, ttlMs: 2000, then: "crash" });
+    await using child = await orchestratorChild({ ...h, ttlMs: 2000, task: "crash" });
     expect(await child.ended).toBe("SIGKILL");
     expect(running(child.made.pid)).toBe(true);
     await gone(child.made.ref);
@@ -25,13 +34,13 @@ describe("the watchdog", () => {
     const { pid } = await h.sandboxes.launch(stays, program, soon());
     const ends = await h.make({ ttlMs: 1000 });
     await gone(ends);
-    expect([running(pid), running(watchdogPid(stays)), exists(stays.dir)]).toEqual([true, true, true]);
+    expect([running(pid), running(watchdogPid(stays.dir)), exists(stays.dir)]).toEqual([true, true, true]);
   });
 
   test("ends by itself when the folder is gone, with the processes that are left", async () => {
     await using h = harness();
     const ref = await h.make();
-    const watchdog = watchdogPid(ref);
+    const watchdog = watchdogPid(ref.dir);
     const program = { name: "sleep", argv: ["/bin/sleep", "1000"], env: {}, cwd: join(ref.dir, "data") };
     const { pid } = await h.sandboxes.launch(ref, program, soon());
     rmSync(ref.dir, { recursive: true });
@@ -45,21 +54,23 @@ describe("the watchdog", () => {
     await using h = harness();
     const ref = await h.make();
     const over = gone(ref);
-    process.kill(watchdogPid(ref), "SIGTERM");
+    process.kill(watchdogPid(ref.dir), "SIGTERM");
     await over;
+    expect(exists(ref.dir)).toBe(false);
   });
 
   test("removes folders that were made unwritable", async () => {
     await using h = harness();
     const ref = await h.make({ ttlMs: 1000 });
-    mkdirSync(join(ref.dir, "spool", "locked", "in"), { recursive: true, mode: 0o500 });
+    lockedFolder(join(ref.dir, "spool"));
     await gone(ref);
+    expect(exists(ref.dir)).toBe(false);
   });
 
   test("is small: less than 4 MB of its own", async () => {
     await using h = harness();
     const ref = await h.make();
-    const rollup = readFileSync(`/proc/${watchdogPid(ref)}/smaps_rollup`, "utf8");
+    const rollup = readFileSync(`/proc/${watchdogPid(ref.dir)}/smaps_rollup`, "utf8");
     expect(Number(/^Private_Dirty:\s+(\d+) kB/mu.exec(rollup)?.[1])).toBeLessThan(4096);
   });
 });
@@ -67,20 +78,27 @@ describe("the watchdog", () => {
 describe("after a crash", () => {
   test("the next start finds the sandbox by its label, sees its owner dead, and removes it", async () => {
     await using h = harness();
-    await using child = await orchestratorChild({ ...h, ttlMs: 600_000, then: "hold" });
-    expect(await h.sandboxes.keeper.list(h.installation, soon())).toMatchObject([{ run: "run-child", title: "made by a child", ownerAlive: true }]);
+    await using child = await orchestratorChild({ ...h, ttlMs: 600_000, task: "hold" });
+    expect(await h.sandboxes.keeper.list(h.installation, soon())).toMatchObject([
+      { run: "run-child", title: "made by a child", ownerAlive: true },
+    ]);
     child.kill();
     await child.ended;
     const [found] = await h.sandboxes.keeper.list(h.installation, soon());
-    expect(found).toEqual({ run: "run-child", title: "made by a child", locator: locatorOf(child.made.ref), ownerAlive: false });
+    expect(found).toEqual({
+      run: "run-child",
+      title: "made by a child",
+      locator: locatorOf(child.made.ref),
+      ownerAlive: false,
+    });
     await h.sandboxes.keeper.destroy(found?.locator ?? {}, soon());
     expect([running(child.made.pid), exists(child.made.ref.dir)]).toEqual([false, false]);
   });
 
   test("everything was killed with -9, the watchdog too: what is left is removed", async () => {
     await using h = harness();
-    await using child = await orchestratorChild({ ...h, ttlMs: 600_000, then: "hold" });
-    const watchdog = watchdogPid(child.made.ref);
+    await using child = await orchestratorChild({ ...h, ttlMs: 600_000, task: "hold" });
+    const watchdog = watchdogPid(child.made.ref.dir);
     for (const pid of [child.made.self, watchdog, child.made.pid]) process.kill(pid, "SIGKILL");
     await child.ended;
     await until("all are gone", () => ![watchdog, child.made.pid].some(running));
@@ -101,17 +119,4 @@ function gone(ref: SandboxRef): Promise<void> {
     };
     check();
   });
-}
-
-function running(pid: number): boolean {
-  try {
-    return !/^State:\s+Z/mu.test(readFileSync(`/proc/${pid}/status`, "utf8"));
-  } catch {
-    return false;
-  }
-}
-
-function watchdogPid(ref: SandboxRef): number {
-  const { pid } = JSON.parse(readFileSync(join(ref.dir, "watchdog.json"), "utf8")) as { pid: number }; // our own file
-  return pid;
 }

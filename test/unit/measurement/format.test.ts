@@ -50,5 +50,5 @@ test("a wall time is printed in UTC with its microseconds when asked for", () =>
   const wallUs = Date.UTC(2026, 10, 21, 3, 0, 0) * 1000 + 123_456;
   expect(formatWallUs(wallUs)).toBe("2026-11-21 03:00:00.123 UTC");
   expect(formatWallUs(wallUs, 6)).toBe("2026-11-21 03:00:00.123456 UTC");
-  expect(formatWallUs(Number.MAX_SAFE_INTEGER * 4)).toBe("no valid date");
+  expect(formatWallUs(1e20)).toBe("no valid date");
 });

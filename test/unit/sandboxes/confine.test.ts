@@ -22,23 +22,47 @@ describe("the command line of a confined program", () => {
   });
 
   test("search is the only capability that is ever left", () => {
-    const made = confine({ ...ref, fence: "settings" }, argv, { selfUid: 0, setpriv: true, search: true, watchdogPid: 42 });
-    const search = ["--securebits", "+no_setuid_fixup", "--inh-caps", "+dac_read_search", "--ambient-caps", "+dac_read_search"];
+    const made = confine({ ...ref, fence: "settings" }, argv, {
+      selfUid: 0,
+      setpriv: true,
+      search: true,
+      watchdogPid: 42,
+    });
+    const search = [
+      "--securebits",
+      "+no_setuid_fixup",
+      "--inh-caps",
+      "+dac_read_search",
+      "--ambient-caps",
+      "+dac_read_search",
+    ];
     expect(made).toEqual({ argv: [...drop, ...search, "--", ...argv] });
   });
 
   test("root without setpriv lets spawn switch the user", () => {
-    const made = confine({ ...ref, fence: "settings" }, argv, { selfUid: 0, setpriv: false, search: false, watchdogPid: 42 });
+    const made = confine({ ...ref, fence: "settings" }, argv, {
+      selfUid: 0,
+      setpriv: false,
+      search: false,
+      watchdogPid: 42,
+    });
     expect(made).toEqual({ argv, user: { uid: 101, gid: 104 } });
   });
 
   test("an ordinary user enters the user namespace with the network namespace and keeps its ids", () => {
     const made = confine(ref, argv, { selfUid: 1000, setpriv: false, search: false, watchdogPid: 42 });
-    expect(made).toEqual({ argv: ["nsenter", "--target", "42", "--net", "--user", "--preserve-credentials", "--", ...argv] });
+    expect(made).toEqual({
+      argv: ["nsenter", "--target", "42", "--net", "--user", "--preserve-credentials", "--", ...argv],
+    });
   });
 
   test("an ordinary user without a namespace runs it as it stands", () => {
-    const made = confine({ ...ref, fence: "settings" }, argv, { selfUid: 1000, setpriv: false, search: false, watchdogPid: 42 });
+    const made = confine({ ...ref, fence: "settings" }, argv, {
+      selfUid: 1000,
+      setpriv: false,
+      search: false,
+      watchdogPid: 42,
+    });
     expect(made).toEqual({ argv });
   });
 });

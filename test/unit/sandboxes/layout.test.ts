@@ -11,10 +11,15 @@ describe("sandbox ids", () => {
   });
 
   test.each(["sb-01234567-0123456789ab"])("%s is one", (id) => expect(isSandboxId(id)).toBe(true));
-  test.each(["", ".", "..", "sb-01234567-0123456789abc", "sb-01234567-0123456789a/", "sb-01234567-0123456789ab\n", "SB-01234567-0123456789ab"])(
-    "%j is none",
-    (id) => expect(isSandboxId(id)).toBe(false),
-  );
+  test.each([
+    "",
+    ".",
+    "..",
+    "sb-01234567-0123456789abc",
+    "sb-01234567-0123456789a/",
+    "sb-01234567-0123456789ab\n",
+    "SB-01234567-0123456789ab",
+  ])("%j is none", (id) => expect(isSandboxId(id)).toBe(false));
 });
 
 describe("the folder of the sandboxes", () => {

@@ -66,10 +66,10 @@ export function configFile(settings: Settings): string {
   return `# Written by firedrill for a restored copy. Not the configuration of the system it was taken from.\n${lines.join("\n")}\n`;
 }
 
-/** The unix socket lies in a folder that only the service user (and root) can enter; TCP asks for a password of its own. */
+/** The unix socket lies in a folder that only the service user (and root) can enter; TCP is for one role with a password of its own, so that no password of production opens a copy. */
 export const HBA_FILE = `# TYPE DATABASE USER ADDRESS METHOD
 local all all trust
-host all all 127.0.0.1/32 scram-sha-256
+host all firedrill 127.0.0.1/32 scram-sha-256
 `;
 
 /** `-c name=value` for each: on the command line it wins over every file. */

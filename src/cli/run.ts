@@ -1,0 +1,20 @@
+import { exitCodeOf } from "../drills/result.ts";
+import { startRun } from "../engine/execute-run.ts";
+import { requireSound } from "../machines/analysis.ts";
+import { stepCatalogue } from "../wire.ts";
+import { openApp } from "./app.ts";
+import { followDrill } from "./drill.ts";
+import type { CliIo } from "./io.ts";
+import { loadPlan } from "./load-plan.ts";
+import { flag, type Options, text } from "./options.ts";
+
+/** The plan is complete and sound before the state directory is opened: bad input creates nothing. */
+export async function command(io: CliIo, [path = ""]: readonly string[], options: Options): Promise<number> {
+  const { plan, playbookText, inventoryText } = await loadPlan(io, path, options, stepCatalogue());
+  requireSound(plan);
+  const app = await openApp(io, options);
+  const request = { plan, playbookText, inventoryText, trigger: text(options, "trigger") ?? "manual", mode: "real" } as const;
+  const show = { events: flag(options, "events"), json: flag(options, "json") };
+  const { result } = await followDrill(io, app, plan, show, (deps) => startRun(request, deps));
+  return exitCodeOf(result, text(options, "objectives") === "warn" ? "warn" : "enforce");
+}

@@ -1,0 +1,98 @@
+import { join } from "node:path";
+import type { DatabaseRef } from "../../../drills/database-ref.ts";
+import { StepError } from "../../../drills/step-error.ts";
+import type { Watch } from "../../../steps/ports/backup-source.ts";
+import type { Recovered, RecoverRequest, RestoreDriver, Session, Sessions } from "../../../steps/ports/postgres.ts";
+import type { Sandboxes } from "../../../steps/ports/sandbox.ts";
+import type { Clock } from "../../../support/clock.ts";
+import { readLogTail } from "../server-log.ts";
+import type { LaunchedServer } from "../server-start.ts";
+import { stopServer } from "../server-stop.ts";
+import { assertProfile } from "./assert-profile.ts";
+import { openForWrites, PASSWORD_FILE } from "./open-for-writes.ts";
+import { prepareDataDir } from "./prepare-data-dir.ts";
+import { readRecoveryPoint, requireExpected, requireTargetAfterBackup } from "./recovery-point.ts";
+import { readReplayLog } from "./replay-log.ts";
+import { safeProfile } from "./safe-profile.ts";
+import { readServerSettings } from "./server-settings.ts";
+import { startRecovery } from "./start-recovery.ts";
+import { replayedBytes, type ReplayWatch, untilOpen, untilReached } from "./watch-replay.ts";
+
+export interface RestoreDriverDeps {
+  readonly sandboxes: Pick<Sandboxes, "launch" | "own">;
+  readonly sessions: Sessions;
+  readonly clock: Clock;
+  /** Cryptographically random bytes. */
+  random(bytes: number): Buffer;
+  readonly totalMemoryBytes: number;
+}
+
+/**
+ * Brings fetched files to an open server. The order matters: the target is checked before anything starts; replay ends in a
+ * state that can be read; position and safe profile are checked while nothing can be written; only then is it promoted.
+ * Whatever goes wrong, no server of ours is left running.
+ */
+export function createRestoreDriver(deps: RestoreDriverDeps): RestoreDriver {
+  return {
+    async recover(request, watch) {
+      requireTargetAfterBackup(request);
+      const control = await prepareDataDir(request, deps.sandboxes);
+      try {
+        const beganUs = deps.clock.monoUs();
+        const server = await startRecovery(request, control, deps, watch.signal);
+        return await follow(deps, { request, server, clock: deps.clock, watch }, beganUs);
+      } catch (error) {
+        await stopServer(request.dataDir, "immediate", 5000);
+        watch.signal.throwIfAborted();
+        throw error;
+      }
+    },
+  };
+}
+
+async function follow(deps: RestoreDriverDeps, context: ReplayWatch, beganUs: number): Promise<Recovered> {
+  const { request, server, watch } = context;
+  await untilOpen(context);
+  const database = databaseOf(request, server);
+  await using session = await open(deps.sessions, database, watch);
+  const reached = await untilReached(context, session);
+  const endedUs = deps.clock.monoUs();
+  const recoveryPoint = await readRecoveryPoint(request, session, reached.state);
+  requireExpected(request, recoveryPoint, readReplayLog(await readLogTail(server.logPath)).stopReason);
+  const profile = await assertProfile(session, safeProfile(request.preload ?? []));
+  const firstWrite = request.finish === "promote" ? await openForWrites(context, session, (bytes) => deps.random(bytes)) : await hold(session);
+  const { segments } = request.wal.handedOver();
+  return {
+    database,
+    recoveryPoint,
+    profile,
+    replay: { kind: "replay", bytes: replayedBytes(request, recoveryPoint.lsn), segments, durationUs: endedUs - beganUs },
+    server: await readServerSettings(request, session),
+    firstRead: reached.firstRead,
+    firstWrite,
+    password: firstWrite === null ? null : `file:${join(request.sandbox.dir, PASSWORD_FILE)}`,
+  };
+}
+
+/** At the end of the archive the server would go on asking for more; paused, it stays where it was measured. */
+async function hold(session: Session): Promise<null> {
+  await session.query("select pg_wal_replay_pause()");
+  return null;
+}
+
+function databaseOf({ sandbox, superuser, database }: RecoverRequest, server: LaunchedServer): DatabaseRef {
+  const host = `${sandbox.dir}/socket`;
+  return { engine: "postgresql", sandbox: sandbox.id, host, port: server.port, user: superuser, database, password: null };
+}
+
+async function open(sessions: Sessions, database: DatabaseRef, watch: Watch): Promise<Session> {
+  try {
+    return await sessions.open(database, { readOnly: false, statementTimeoutMs: 60_000, connectTimeoutMs: 10_000, signal: watch.signal });
+  } catch (error) {
+    if (!(error instanceof StepError) || error.code !== "PG_REFUSED") throw error;
+    throw new StepError("permanent", "RESTORE_LOGIN", `the restored server does not let ${database.user} into ${database.database}: ${error.message}`, {
+      hint: "name a superuser and a database that are in the backup (`superuser:`, `database:` of the restore)",
+      cause: error,
+    });
+  }
+}

@@ -1,0 +1,94 @@
+import { describeTarget } from "../../../drills/recovery-target.ts";
+import type { RecoveryPoint } from "../../../drills/facts.ts";
+import { StepError } from "../../../drills/step-error.ts";
+import { parseLsn } from "../../../formats/postgres/lsn.ts";
+import type { RecoverRequest, Session } from "../../../steps/ports/postgres.ts";
+import type { ReplayState } from "./replay-state.ts";
+import { replayedTimeline } from "./replayed-timeline.ts";
+import { serverTime } from "./server-config.ts";
+
+/** Reads how far the copy got, while it still recovers: what it does after its promotion cannot change the answer. */
+export async function readRecoveryPoint(request: RecoverRequest, session: Session, state: ReplayState): Promise<RecoveryPoint> {
+  const [row] = await session.query<{ commit: string | null }>(
+    "select round(extract(epoch from pg_last_xact_replay_timestamp()) * 1000000)::bigint::text as commit",
+  );
+  if (state.lsn === null) throw new StepError("permanent", "RESTORE_SERVER", "the server does not say how far it replayed");
+  const { timeline, from } = await replayedTimeline(request.dataDir, state.lsn, request.timeline, request.backup.timeline);
+  const commit = row?.commit ?? null;
+  return {
+    kind: "recovery_point",
+    target: describeTarget(request.target),
+    lsn: state.lsn,
+    timeline,
+    commitWallUs: commit === null ? null : Number(commit),
+    expectedLsn: expectedOf(request),
+    from: {
+      lsn: "pg_last_wal_replay_lsn()",
+      timeline: from,
+      commitTime: commit === null ? "no transaction was replayed" : "pg_last_xact_replay_timestamp()",
+    },
+  };
+}
+
+/** A time or a name says nothing of a position: null. */
+function expectedOf({ target, backup, expectedLsn }: RecoverRequest): string | null {
+  switch (target.kind) {
+    case "latest":
+      return expectedLsn;
+    case "lsn":
+      return target.lsn;
+    case "immediate":
+      return backup.stopLsn;
+    case "time":
+    case "name":
+      return null;
+    default:
+      return target satisfies never;
+  }
+}
+
+/**
+ * Less data than asked for comes back without an error of the server in three cases: the archive's last segments are missing,
+ * a newer timeline was not followed, the target time lies before the backup's end. Each is an error here.
+ */
+export function requireExpected(request: RecoverRequest, point: RecoveryPoint, stopReason: string | null): void {
+  const { target, backup } = request;
+  const reached = parseLsn(point.lsn);
+  if (backup.stopLsn !== null && reached < parseLsn(backup.stopLsn)) throw short(point, `the end of the backup, ${backup.stopLsn}`, stopReason);
+  if (target.kind === "lsn" && reached < parseLsn(target.lsn)) throw short(point, `the target, ${target.lsn}`, stopReason);
+  if (target.kind !== "latest") return;
+  if (request.expectedLsn !== null && isBeforeLastSegment(reached, request.expectedLsn, backup.walSegmentBytes)) {
+    throw short(point, `the end of the archive, ${request.expectedLsn}`, stopReason);
+  }
+  const archived = backup.archiveEndTimeline;
+  if (request.timeline === "latest" && archived !== null && point.timeline < archived) throw short(point, `timeline ${archived} of the archive`, stopReason);
+}
+
+/** The tail of the last segment may be empty (a switch), so only the segment counts; its start belongs to the one before. */
+function isBeforeLastSegment(reached: bigint, expectedLsn: string, segmentBytes: number): boolean {
+  return reached <= parseLsn(expectedLsn) - BigInt(segmentBytes);
+}
+
+function short(point: RecoveryPoint, wanted: string, stopReason: string | null): StepError {
+  const why = stopReason === null ? "" : ` (${stopReason})`;
+  return new StepError("subject", "RECOVERY_POINT_SHORT", `replay ended at ${point.lsn} on timeline ${point.timeline}, before ${wanted}${why}`, {
+    hint: "WAL is missing, damaged or of another timeline: what was committed after this position would be lost",
+    details: { reached: point.lsn, timeline: point.timeline, wanted },
+  });
+}
+
+/** Known before anything starts: a time before the backup's end is answered with the backup's end, without an error. */
+export function requireTargetAfterBackup({ target, backup }: RecoverRequest): void {
+  if (target.kind === "lsn" && backup.stopLsn !== null && parseLsn(target.lsn) < parseLsn(backup.stopLsn)) {
+    throw beforeBackup(target.lsn, `at ${backup.stopLsn}`);
+  }
+  if (target.kind !== "time") return;
+  const endedWallUs = backup.endedWallUs ?? backup.startedWallUs;
+  if (endedWallUs !== null && target.wallUs < endedWallUs) throw beforeBackup(target.text, `at ${serverTime(endedWallUs)} (${backup.timeFrom})`);
+}
+
+function beforeBackup(target: string, end: string): StepError {
+  return new StepError("subject", "RECOVERY_TARGET_BEFORE_BACKUP", `the target ${target} lies before the end of the backup ${end}`, {
+    hint: "choose an older backup or a later target",
+  });
+}

@@ -1,0 +1,138 @@
+/**
+ * The attempts at work in this process.
+ *
+ * Owns: each attempt's abort signal, its grace period, and its context's life.
+ * Does not: decide when an attempt starts or stops (run-loop.ts), or what its outcome means (charts).
+ *
+ * Invariants
+ *  A1  An attempt posts exactly one outcome: its own, or `step.stop_overdue` when the grace period was over first.
+ *  A2  Its context is closed before its outcome is posted: an outcome is the last thing a step says.
+ *  A3  To stop what is not at work (its process died) is to say that it has stopped.
+ */
+import type { ChartEvent } from "../drills/run-event.ts";
+import { runAttempt, reconcileAttempt, type Attempt } from "./run-attempt.ts";
+import type { StartedAttempt } from "./run-memory.ts";
+import { type RunSession, stepOf } from "./run-session.ts";
+import { openContext } from "./step-context.ts";
+import { stepScope } from "./step-scope.ts";
+
+export interface AttemptOrder {
+  readonly step: string;
+  readonly started: StartedAttempt;
+  readonly input: Attempt["input"];
+  /**
+   * `reconcile`: a former process began it; the world is asked before it is done again. `find_out`: as well, and it is
+   * not done again, because the run is stopping.
+   */
+  readonly mode: "run" | "reconcile" | "find_out";
+}
+
+interface Active {
+  readonly attempt: number;
+  readonly controller: AbortController;
+  readonly close: () => void;
+  disarm: () => void;
+  settled: Promise<void>;
+}
+
+export class Attempts {
+  readonly #active = new Map<string, Active>();
+  readonly #session: RunSession;
+  readonly #post: (event: ChartEvent) => void;
+
+  constructor(session: RunSession, post: (event: ChartEvent) => void) {
+    this.#session = session;
+    this.#post = post;
+  }
+
+  begin(order: AttemptOrder): void {
+    const controller = new AbortController();
+    const { attempt, close } = this.#prepare(order, controller.signal);
+    const active: Active = {
+      attempt: order.started.attempt,
+      controller,
+      close,
+      disarm: () => {},
+      settled: Promise.resolve(),
+    };
+    this.#active.set(order.step, active);
+    active.settled = this.#perform(attempt, order).then((event) => this.#end(order.step, active, event));
+  }
+
+  stop(step: string, attempt: number): void {
+    const active = this.#active.get(step);
+    if (active === undefined || active.attempt !== attempt)
+      return this.#post({ type: "step.stopped", data: { step, attempt } }); // A3
+    const { timers, clock } = this.#session.deps;
+    const overdueMonoUs = clock.monoUs() + this.#session.limits.stopGraceMs * 1000;
+    active.disarm = timers.at(overdueMonoUs, () =>
+      this.#end(step, active, { type: "step.stop_overdue", data: { step, attempt } }),
+    );
+    active.controller.abort(abortError());
+  }
+
+  /** The run goes on without what is still at work. */
+  abandonAll(): void {
+    for (const active of this.#active.values()) {
+      active.disarm();
+      active.close();
+      active.controller.abort(abortError());
+    }
+    this.#active.clear();
+  }
+
+  /** Tells all to stop and waits for them, at most the grace period: for the end of a run that can record nothing. */
+  async stopAll(): Promise<void> {
+    const settled = Promise.all([...this.#active.values()].map((active) => active.settled));
+    this.abandonAll();
+    const { timers, clock } = this.#session.deps;
+    const grace = Promise.withResolvers<void>();
+    const disarm = timers.at(clock.monoUs() + this.#session.limits.stopGraceMs * 1000, grace.resolve);
+    await Promise.race([settled, grace.promise]);
+    disarm();
+  }
+
+  #prepare(order: AttemptOrder, signal: AbortSignal): { readonly attempt: Attempt; readonly close: () => void } {
+    const { plan, memory, log, deps, runId, epoch } = this.#session;
+    const { step, definition } = stepOf(this.#session, order.step);
+    const seed = memory.started?.seed ?? runId;
+    const { context, close } = openContext(
+      { runId, seed, epoch, plan, step, started: order.started, signal, memory, log },
+      deps,
+    );
+    const scope = (): ReturnType<typeof stepScope> => stepScope(plan, memory);
+    return { attempt: { step, definition, input: order.input, context, scope, redactor: deps.redactor }, close };
+  }
+
+  async #perform(attempt: Attempt, order: AttemptOrder): Promise<ChartEvent> {
+    const { crashPoint } = this.#session.deps;
+    crashPoint?.("before-effect", order.step);
+    const event = order.mode === "run" ? await runAttempt(attempt) : await reconcileThenRun(attempt, order.mode);
+    crashPoint?.("after-effect", order.step);
+    return event;
+  }
+
+  #end(step: string, active: Active, event: ChartEvent): void {
+    if (this.#active.get(step) !== active) {
+      this.#session.deps.log.warn({ step, outcome: event.type }, "outcome_after_given_up");
+      return; // A1
+    }
+    this.#active.delete(step);
+    active.disarm();
+    active.close(); // A2
+    this.#post(event);
+  }
+}
+
+async function reconcileThenRun(attempt: Attempt, mode: "reconcile" | "find_out"): Promise<ChartEvent> {
+  const reconciled = await reconcileAttempt(attempt);
+  if (reconciled.kind === "outcome") return reconciled.event;
+  const { step, context } = attempt;
+  if (context.signal.aborted || mode === "find_out")
+    return { type: "step.stopped", data: { step: step.id, attempt: context.attempt } };
+  return runAttempt(attempt);
+}
+
+function abortError(): DOMException {
+  return new DOMException("The step was told to stop.", "AbortError");
+}

@@ -1,0 +1,63 @@
+import { measure } from "../drills/measure.ts";
+import type { RunResult } from "../drills/result.ts";
+import type { HaltSource } from "../drills/run-event.ts";
+import { writeJsonAtomic } from "../support/atomic-file.ts";
+import { watchForHalt } from "./halt-watch.ts";
+import type { OpenSession } from "./open-session.ts";
+import { type LoopStart, RunLoop } from "./run-loop.ts";
+import type { RunSession } from "./run-session.ts";
+import type { HeldLock } from "./state/exclusive-lock.ts";
+import { resultPath } from "./state/run-directory.ts";
+
+/** A run under way. */
+export interface RunHandle {
+  readonly runId: string;
+  /** The run's folder: journal, plan, result. */
+  readonly dir: string;
+  /** Stops the run into cleanup. Calling it again changes nothing; cleanup is never skipped. */
+  halt(request: Halt): void;
+  /** Rejects with `JOURNAL_FAILED` when the run had to be left as it is. */
+  readonly outcome: Promise<RunOutcome>;
+}
+
+export interface Halt {
+  readonly by: HaltSource;
+  readonly reason: string;
+  readonly who: string | null;
+}
+
+export interface RunOutcome {
+  readonly runId: string;
+  readonly dir: string;
+  readonly result: RunResult;
+}
+
+/** Runs the loop to the end of the run, then measures and keeps the result; lets go of journal and lock whatever happens. */
+export function driveRun(open: OpenSession, lock: HeldLock, start: LoopStart): RunHandle {
+  const { session } = open;
+  const loop = new RunLoop(session);
+  const halt = ({ by, reason, who }: Halt): void =>
+    loop.post({ type: "run.halted", data: { by, reason: reason.toWellFormed(), who } });
+  const folders = [session.deps.state.root, session.dir];
+  async function outcome(): Promise<RunOutcome> {
+    using _lock = lock;
+    using _watch = watchForHalt(folders, session.deps, ({ who, reason }) => halt({ by: "halt", who, reason }));
+    try {
+      await loop.run(start);
+      return await finish(session);
+    } finally {
+      await open.close();
+    }
+  }
+  return { runId: session.runId, dir: session.dir, halt, outcome: outcome() };
+}
+
+/** Everything the verdict is computed from is durable before it is computed; the verdict itself is then put on record. */
+async function finish(session: RunSession): Promise<RunOutcome> {
+  const { log, plan, dir, runId } = session;
+  await log.flush();
+  const result = measure(plan, log.records);
+  await log.record({ type: "run.finished", data: { result: result.result, exitCode: result.exitCode } }).durable;
+  await writeJsonAtomic(resultPath(dir), result);
+  return { runId, dir, result };
+}

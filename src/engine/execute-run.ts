@@ -1,0 +1,65 @@
+import type { Plan } from "../drills/plan.ts";
+import type { RunStarted } from "../drills/run-event.ts";
+import { sha256OfJson } from "../support/canonical-json.ts";
+import type { JsonValue } from "../support/json.ts";
+import { driveRun, type RunHandle, type RunOutcome } from "./drive-run.ts";
+import type { EngineDeps } from "./engine-deps.ts";
+import { openSession } from "./open-session.ts";
+import { assertNotHalted } from "./state/halt-requests.ts";
+import { reserveRun, type RunSources, writeSources } from "./state/run-directory.ts";
+import { lockRun, writeOwner } from "./state/run-owner.ts";
+import { runDir } from "./state/state-directory.ts";
+
+export interface RunRequest extends RunSources {
+  /** Why this run was started: `manual`, `schedule`, a ticket. */
+  readonly trigger: string;
+  readonly mode: "real" | "simulated";
+  /** Fixes every random choice of the run; drawn when absent. */
+  readonly seed?: string;
+}
+
+/** `startRun` and its outcome. */
+export async function executeRun(request: RunRequest, deps: EngineDeps): Promise<RunOutcome> {
+  return (await startRun(request, deps)).outcome;
+}
+
+/** Begins a run: resolves when its folder, lock and journal are there. Throws `HALTED`, `STEP_UNKNOWN`, `MACHINE_PLAN`. */
+export async function startRun(request: RunRequest, deps: EngineDeps): Promise<RunHandle> {
+  await assertNotHalted(deps.state.root);
+  const runId = await reserveRun(deps.state.root, deps.clock.wallUs(), deps.random);
+  const dir = runDir(deps.state.root, runId);
+  const lock = await lockRun(dir);
+  try {
+    await writeSources(dir, request);
+    const { pid, startTicks, bootId, host } = deps.orchestrator;
+    await writeOwner(dir, { pid, startTicks, bootId, host, epoch: 1, sinceWallUs: deps.clock.wallUs() });
+    const open = await openSession({ runId, dir, plan: request.plan, epoch: 1, journal: null }, deps);
+    const started = { type: "run.started", data: runStarted(runId, request, deps) } as const;
+    return driveRun(open, lock, { events: [started], actions: [], attempts: [], deadlines: [] });
+  } catch (error) {
+    lock[Symbol.dispose]();
+    throw error;
+  }
+}
+
+function runStarted(runId: string, request: RunRequest, { state, orchestrator, random }: EngineDeps): RunStarted {
+  const { host, user, pid, tool } = orchestrator;
+  return {
+    runId,
+    installation: state.installation,
+    planSha256: planSha256(request.plan),
+    mode: request.mode,
+    tool,
+    host,
+    user,
+    pid,
+    trigger: request.trigger,
+    seed: request.seed ?? Buffer.from(random(16)).toString("hex"),
+  };
+}
+
+/** Identity of a plan: `sha256(JCS(plan))`. */
+export function planSha256(plan: Plan): string {
+  // A plan is JSON by its type's contract; its interfaces lack the index signature.
+  return sha256OfJson(plan as unknown as JsonValue);
+}

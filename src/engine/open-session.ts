@@ -1,0 +1,77 @@
+import type { Plan } from "../drills/plan.ts";
+import type { JournalRecord } from "../drills/run-event.ts";
+import { advance, compilePlan, createRun } from "../machines/run-chart.ts";
+import { canonicalJson } from "../support/canonical-json.ts";
+import { FiredrillError } from "../support/errors.ts";
+import type { JsonValue } from "../support/json.ts";
+import { type EngineDeps, limitsOf } from "./engine-deps.ts";
+import { openJournalFile } from "./journal/journal-file.ts";
+import { recorded } from "./journal/journal-record.ts";
+import { journalWriter } from "./journal/journal-writer.ts";
+import { asChartEvent, runLog } from "./run-log.ts";
+import { emptyMemory, remember } from "./run-memory.ts";
+import type { RunSession } from "./run-session.ts";
+import { journalPath } from "./state/run-directory.ts";
+
+export interface SessionRequest {
+  readonly runId: string;
+  readonly dir: string;
+  readonly plan: Plan;
+  readonly epoch: number;
+  /** What the journal holds already; null for a run that has none. */
+  readonly journal: readonly JournalRecord[] | null;
+}
+
+export interface OpenSession {
+  readonly session: RunSession;
+  close(): Promise<void>;
+}
+
+/** Folds what is there and opens the journal for more. The caller holds the run's lock. */
+export async function openSession(request: SessionRequest, deps: EngineDeps): Promise<OpenSession> {
+  const { runId, dir, plan, epoch, journal } = request;
+  assertStepsKnown(plan, deps);
+  // A plan is JSON by its type's contract; its interfaces lack the index signature.
+  deps.redactor.declarePublic(canonicalJson(plan as unknown as JsonValue));
+  deps.redactor.declarePublic(dir);
+  const folded = fold(plan, journal ?? []);
+  const file = await (deps.openJournal ?? openJournalFile)(journalPath(dir), journal === null);
+  const writer = journalWriter(
+    file,
+    { run: runId, epoch, last: journal?.at(-1) ?? null },
+    deps.clock,
+    (stage, records) => {
+      deps.crashPoint?.(stage, records.map((record) => record.type).join(" "));
+    },
+  );
+  const { state, memory } = folded;
+  const planSteps = new Map(plan.steps.map((step) => [step.id, step]));
+  const log = runLog(writer, folded, deps);
+  return {
+    session: { runId, dir, plan, planSteps, epoch, state, memory, log, deps, limits: limitsOf(deps) },
+    close: () => writer.close(),
+  };
+}
+
+function fold(plan: Plan, journal: readonly JournalRecord[]) {
+  const state = createRun(compilePlan(plan));
+  const memory = emptyMemory();
+  const records = journal.map((record) => recorded(record));
+  for (const record of records) {
+    remember(memory, record);
+    advance(state, asChartEvent(record));
+  }
+  return { state, memory, records };
+}
+
+function assertStepsKnown(plan: Plan, deps: EngineDeps): void {
+  const unknown = plan.steps.filter((step) => !deps.steps.has(step.uses)).map((step) => step.uses);
+  if (unknown.length === 0) return;
+  throw new FiredrillError(
+    "STEP_UNKNOWN",
+    `The plan uses steps this program does not have: ${[...new Set(unknown)].join(", ")}.`,
+    {
+      hint: "Use the version of Firedrill (and the plugins) that made the plan.",
+    },
+  );
+}

@@ -1,0 +1,144 @@
+/**
+ * Composition root: the only file that knows concrete drivers. Commands ask it for what they need; it reads the environment,
+ * the clock and the random source once and hands them down.
+ */
+import { randomBytes } from "node:crypto";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { hostname, totalmem, userInfo } from "node:os";
+import { join } from "node:path";
+import { directorySource } from "./backups/directory/directory-source.ts";
+import { createBackupMaker } from "./databases/postgres/backup/create-base-backup.ts";
+import { createBinaries } from "./databases/postgres/binaries.ts";
+import type { NpmPackageDeps } from "./databases/postgres/npm-binaries.ts";
+import { createRestoreDriver } from "./databases/postgres/recovery/recover.ts";
+import { createSessions } from "./databases/postgres/sessions.ts";
+import type { StepCatalogue } from "./drills/step-signature.ts";
+import type { EngineDeps, Observers } from "./engine/engine-deps.ts";
+import { refuseDisruptive } from "./engine/guard-policy.ts";
+import { secretResolver } from "./engine/secret-resolver.ts";
+import { openState, type StateDirectory } from "./engine/state/state-directory.ts";
+import type { Step } from "./engine/step-contract.ts";
+import { systemTimers } from "./engine/timers.ts";
+import { type ProcessSandboxes, processSandboxes } from "./sandboxes/process/sandboxes.ts";
+import { serviceUser } from "./sandboxes/process/service-user.ts";
+import { type StepDeps, stepLibrary } from "./steps/library.ts";
+import type { Clock } from "./support/clock.ts";
+import type { Log } from "./support/log.ts";
+import { type LogLevel, pinoLog } from "./support/log-pino.ts";
+import { identityOf } from "./support/process-identity.ts";
+import { createRedactor, type Redactor } from "./support/redact.ts";
+import { systemClock } from "./support/system-clock.ts";
+
+export interface Settings {
+  readonly stateDir: string;
+  /** `--pg-bin`, or null. */
+  readonly pgBin: string | null;
+  readonly logLevel: LogLevel;
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Everything that touches the world, put together for one installation. */
+export interface Drivers extends StepDeps {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly redactor: Redactor;
+  readonly sandboxes: ProcessSandboxes;
+}
+
+export interface App extends Drivers {
+  readonly settings: Settings;
+  readonly state: StateDirectory;
+  readonly steps: ReadonlyMap<string, Step>;
+  engine(observers?: Observers): EngineDeps;
+}
+
+/** Opens the state directory (and makes it when it is not there) and puts everything together. */
+export async function wire(settings: Settings): Promise<App> {
+  const state = await openState(settings.stateDir, randomBytes);
+  const drivers = createDrivers(settings, state);
+  const steps = stepLibrary(drivers);
+  return { ...drivers, settings, state, steps, engine: (observers) => engineDeps(settings, state, drivers, steps, observers) };
+}
+
+/** What a playbook can use. Makes nothing: the drivers behind it are never called. */
+export function stepCatalogue(): StepCatalogue {
+  const nowhere = { stateDir: "", pgBin: null, logLevel: "silent", env: {} } as const;
+  return stepLibrary(createDrivers(nowhere, { root: "", installation: "" }));
+}
+
+/** Drivers without an installation, for commands that read and create nothing (`doctor`, `init`, `heartbeat`). */
+export function readOnlyDrivers(settings: Settings): Drivers {
+  return createDrivers(settings, { root: settings.stateDir, installation: "" });
+}
+
+function createDrivers(settings: Settings, state: StateDirectory): Drivers {
+  const clock = systemClock();
+  const redactor = createRedactor();
+  const log = pinoLog(settings.logLevel, redactor);
+  const secrets = secretResolver(settings.env);
+  const secret = async (ref: string): Promise<string> => {
+    const value = await secrets.resolve(ref, AbortSignal.timeout(10_000));
+    redactor.add(value);
+    return value;
+  };
+  const sandboxes = processSandboxes({ stateDir: state.root, clock, installation: state.installation, log });
+  const sessions = createSessions({ secret });
+  const binaries = createBinaries({ option: settings.pgBin, configured: [], path: settings.env["PATH"] ?? "", npm: npmPackage(state.root) });
+  const restorer = createRestoreDriver({ sandboxes, sessions, clock, random: randomBytes, totalMemoryBytes: totalmem() });
+  const backupMaker = createBackupMaker({ sessions, binaries, clock, secret });
+  const directory = directorySource({ clock });
+  return { clock, log, redactor, sandboxes, sources: new Map([[directory.kind, directory]]), binaries, sessions, restorer, backupMaker };
+}
+
+function engineDeps(settings: Settings, state: StateDirectory, drivers: Drivers, steps: ReadonlyMap<string, Step>, observers?: Observers): EngineDeps {
+  const { clock, log, redactor, sandboxes } = drivers;
+  const self = identityOf(process.pid, clock.bootId) ?? { pid: process.pid, startTicks: 0, bootId: clock.bootId };
+  return {
+    state,
+    clock,
+    timers: systemTimers(clock),
+    steps,
+    keepers: [sandboxes.keeper],
+    guard: refuseDisruptive,
+    secrets: secretResolver(settings.env),
+    redactor,
+    log,
+    random: randomBytes,
+    orchestrator: { ...self, host: hostname(), user: userName(), tool: `firedrill ${packageVersion()}` },
+    ...(observers === undefined ? {} : { observers }),
+  };
+}
+
+/** The server that npm brings; looked up without running the package's own code. */
+function npmPackage(stateDir: string): NpmPackageDeps {
+  const { resolve } = createRequire(import.meta.url);
+  const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  return {
+    resolve: (name) => {
+      try {
+        return resolve(name);
+      } catch {
+        return null;
+      }
+    },
+    platform: process.platform,
+    arch: process.arch,
+    serviceUser: self.uid === 0 ? serviceUser(self) : null,
+    cacheDir: join(stateDir, "cache", "postgresql"),
+  };
+}
+
+/** A user id without an entry in the system's list has no name. */
+function userName(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? "unknown"}`;
+  }
+}
+
+function packageVersion(): string {
+  // Our own package.json.
+  return (JSON.parse(readFileSync(new URL("../package.json", import.meta.url), "utf8")) as { version: string }).version;
+}
