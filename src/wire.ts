@@ -12,6 +12,9 @@ import { createBackupMaker } from "./databases/postgres/backup/create-base-backu
 import { createBinaries } from "./databases/postgres/binaries.ts";
 import type { NpmPackageDeps } from "./databases/postgres/npm-binaries.ts";
 import { createRestoreDriver } from "./databases/postgres/recovery/recover.ts";
+import { createRestorePlace } from "./databases/postgres/recovery/restore-place.ts";
+import { RESERVED_SETTINGS } from "./databases/postgres/recovery/safe-profile.ts";
+import { createPageVerifier } from "./databases/postgres-content/verify-pages.ts";
 import { createSessions } from "./databases/postgres/sessions.ts";
 import type { StepCatalogue } from "./drills/step-signature.ts";
 import type { EngineDeps, Observers } from "./engine/engine-deps.ts";
@@ -85,10 +88,22 @@ function createDrivers(settings: Settings, state: StateDirectory): Drivers {
   const sandboxes = processSandboxes({ stateDir: state.root, clock, installation: state.installation, log });
   const sessions = createSessions({ secret });
   const binaries = createBinaries({ option: settings.pgBin, configured: [], path: settings.env["PATH"] ?? "", npm: npmPackage(state.root) });
-  const restorer = createRestoreDriver({ sandboxes, sessions, clock, random: randomBytes, totalMemoryBytes: totalmem() });
-  const backupMaker = createBackupMaker({ sessions, binaries, clock, secret });
-  const directory = directorySource({ clock });
-  return { clock, log, redactor, sandboxes, sources: new Map([[directory.kind, directory]]), binaries, sessions, restorer, backupMaker };
+  const source = directorySource({ clock });
+  return {
+    clock,
+    log,
+    redactor,
+    sandboxes,
+    source,
+    sources: new Map([[source.kind, source]]),
+    binaries,
+    sessions,
+    place: createRestorePlace(sandboxes),
+    driver: createRestoreDriver({ sandboxes, sessions, clock, random: randomBytes, totalMemoryBytes: totalmem() }),
+    reservedSettings: RESERVED_SETTINGS,
+    maker: createBackupMaker({ sessions, binaries, clock, secret }),
+    pages: createPageVerifier({ clock }),
+  };
 }
 
 function engineDeps(settings: Settings, state: StateDirectory, drivers: Drivers, steps: ReadonlyMap<string, Step>, observers?: Observers): EngineDeps {

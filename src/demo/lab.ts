@@ -101,7 +101,7 @@ function labOf(app: App, sandbox: SandboxRef, server: LabServer, signal: AbortSi
     archiveNow: () => archiveNow(app, database, signal),
     async takeBackup(name) {
       const take = { database, into: backupsDir, name, method: "replication", format: "plain", label: name, checkpoint: "fast" } as const;
-      await app.backupMaker.create(take, { signal, progress: () => undefined });
+      await app.maker.create(take, { signal, progress: () => undefined });
     },
     async lose() {
       killAll(dataDir, sandbox.uid);

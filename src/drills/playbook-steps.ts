@@ -21,11 +21,11 @@ export interface WrittenStep {
 /** All steps in drill order. Steps without id get one from `uses`: `verify-sql`, then `verify-sql-2`. */
 export function collectSteps(draft: Draft<PlaybookSpec>): readonly WrittenStep[] {
   const raw = WRITTEN_PHASES.flatMap((phase) => rawSteps(draft, phase));
-  const taken = new Set(raw.flatMap(({ value }) => textAt(value, "id") ?? []));
+  const nextId = idMaker(new Set(raw.flatMap(({ value }) => textAt(value, "id") ?? [])));
   return raw.map(({ phase, path, value }) => {
     const spec = draft.isSound(path) ? (stepSchema.safeParse(value).data ?? null) : null;
     const uses = textAt(value, "uses") ?? null;
-    const id = textAt(value, "id") ?? freeId(uses ?? "step", taken);
+    const id = textAt(value, "id") ?? nextId(uses ?? "step");
     return { id, phase, path, uses, spec, input: asObject(valueAt(value, ["with"])) };
   });
 }
@@ -47,12 +47,19 @@ function textAt(value: JsonValue, field: string): string | undefined {
   return typeof text === "string" ? text : undefined;
 }
 
-function freeId(uses: string, taken: Set<string>): string {
-  const base = uses.toLowerCase().replaceAll(/[^a-z0-9_-]+/gu, "-").slice(0, 50);
-  let id = base;
-  for (let count = 2; taken.has(id); count += 1) id = `${base}-${count}`;
-  taken.add(id);
-  return id;
+function idMaker(taken: ReadonlySet<string>): (uses: string) => string {
+  const counts = new Map<string, number>();
+  return (uses) => {
+    const base = uses.toLowerCase().replaceAll(/[^a-z0-9_-]+/gu, "-").slice(0, 50);
+    let count = (counts.get(base) ?? 0) + 1;
+    while (taken.has(numbered(base, count))) count += 1;
+    counts.set(base, count);
+    return numbered(base, count);
+  };
+}
+
+function numbered(base: string, count: number): string {
+  return count === 1 ? base : `${base}-${count}`;
 }
 
 function asObject(value: JsonValue | undefined): JsonObject {

@@ -4,10 +4,13 @@ import type { SourceText } from "./yaml-text.ts";
 
 /** Collections inside collections; a playbook needs six. */
 export const MAX_DEPTH = 32;
-/** Keeps a megabyte of punctuation from taking seconds: 100 lexemes for each of 2,000 steps. */
-const MAX_LEXEMES = 200_000;
+/** Keeps a megabyte of punctuation from taking seconds: 75 lexemes for each of 2,000 steps. */
+const MAX_LEXEMES = 150_000;
 /** Parser frames at which reading stops: the document, its depth, a scalar, and room to find the place later. */
 const MAX_FRAMES = MAX_DEPTH + 16;
+
+/** So many anchors or documents in one file are no slip: the rest need not be read. */
+const MAX_REFUSED = 20;
 
 export interface Tokens {
   readonly documents: readonly CST.Token[];
@@ -29,6 +32,7 @@ export function readTokens(source: SourceText): Tokens {
     lexemes += 1;
     const limit = limitFault(source, at, lexemes, parser.stack.length);
     if (limit !== undefined) return { documents, faults: [...watch.faults, limit], complete: false };
+    if (watch.faults.length === MAX_REFUSED) return { documents, faults: watch.faults, complete: false };
   }
   for (const token of parser.end()) documents.push(token);
   return { documents, faults: watch.faults, complete: true };
@@ -56,7 +60,7 @@ function refusedFeatures(source: SourceText) {
     previous = lexeme;
     if (type === "doc-start") documents += 1;
     const refused = refusal(type, documents);
-    if (refused !== undefined && faults.length < 20) faults.push(source.fault(at, ...refused));
+    if (refused !== undefined) faults.push(source.fault(at, ...refused));
   };
   return { faults, see };
 }

@@ -59,7 +59,8 @@ export class Deadlines {
   }
 
   disarmAll(): void {
-    for (const key of [...this.#armed.keys()]) this.disarm(key);
+    for (const disarm of this.#armed.values()) disarm();
+    this.#armed.clear();
   }
 }
 

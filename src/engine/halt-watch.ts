@@ -13,11 +13,11 @@ export function watchForHalt(
   onHalt: (request: HaltRequest) => void,
 ): Disposable {
   let done = false;
-  let disarm = (): void => {};
+  let disarm: (() => void) | null = null;
   const watchers = folders.flatMap((folder) => watchFolder(folder, () => void look()));
   const stop = (): void => {
     done = true;
-    disarm();
+    disarm?.();
     for (const watcher of watchers) watcher.close();
   };
   const look = async (): Promise<void> => {

@@ -7,7 +7,7 @@ import type { JsonValue } from "../support/json.ts";
 import { type EngineDeps, limitsOf } from "./engine-deps.ts";
 import { openJournalFile } from "./journal/journal-file.ts";
 import { recorded } from "./journal/journal-record.ts";
-import { journalWriter } from "./journal/journal-writer.ts";
+import { JournalWriter } from "./journal/journal-writer.ts";
 import { asChartEvent, runLog } from "./run-log.ts";
 import { emptyMemory, remember } from "./run-memory.ts";
 import type { RunSession } from "./run-session.ts";
@@ -36,7 +36,7 @@ export async function openSession(request: SessionRequest, deps: EngineDeps): Pr
   deps.redactor.declarePublic(dir);
   const folded = fold(plan, journal ?? []);
   const file = await (deps.openJournal ?? openJournalFile)(journalPath(dir), journal === null);
-  const writer = journalWriter(
+  const writer = new JournalWriter(
     file,
     { run: runId, epoch, last: journal?.at(-1) ?? null },
     deps.clock,

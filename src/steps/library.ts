@@ -1,31 +1,29 @@
 import type { BackupLocation } from "../drills/inventory.ts";
-import type { ResourceKeeper, Step } from "../engine/step-contract.ts";
-import { createBackupStep } from "./backup/create.ts";
+import type { Step } from "../engine/step-contract.ts";
+import { type CreateBackupDeps, createBackupStep } from "./backup/create.ts";
 import { findBackupStep } from "./backup/find.ts";
 import { declareStep } from "./disaster/declare.ts";
 import { holdStep } from "./drill/hold.ts";
-import type { BackupMaker } from "./ports/backup-maker.ts";
 import type { BackupSource } from "./ports/backup-source.ts";
-import type { Binaries, RestoreDriver, Sessions } from "./ports/postgres.ts";
-import type { Sandboxes } from "./ports/sandbox.ts";
+import type { PageVerifier } from "./ports/checks.ts";
+import type { Sessions } from "./ports/postgres.ts";
 import { amcheckStep } from "./postgres/amcheck.ts";
 import { checksumsStep } from "./postgres/checksums.ts";
-import { fingerprintStep } from "./postgres/fingerprint.ts";
-import { restoreStep } from "./postgres/restore.ts";
-import { createSandboxStep } from "./sandbox/create.ts";
+import { type RestoreDeps, restoreStep } from "./postgres/restore.ts";
+import { type CreateSandboxDeps, createSandboxStep } from "./sandbox/create.ts";
 import { freshnessStep } from "./verify/freshness.ts";
 import { rowsStep } from "./verify/rows.ts";
-import { schemaStep } from "./verify/schema.ts";
 import { sqlStep } from "./verify/sql.ts";
 
 /** The drivers that steps work through. */
-export interface StepDeps {
-  readonly sandboxes: Sandboxes & { readonly keeper: ResourceKeeper };
+export interface StepDeps extends RestoreDeps, CreateBackupDeps, CreateSandboxDeps, ContentDeps {
   readonly sources: ReadonlyMap<BackupLocation["kind"], BackupSource>;
-  readonly binaries: Binaries;
+}
+
+/** What checks read with. */
+interface ContentDeps {
   readonly sessions: Sessions;
-  readonly restorer: RestoreDriver;
-  readonly backupMaker: BackupMaker;
+  readonly pages: PageVerifier;
 }
 
 /** Every step by its `uses` name. A new step is added here and nowhere else. */
@@ -39,10 +37,8 @@ export function stepLibrary(deps: StepDeps): ReadonlyMap<string, Step> {
     sqlStep(deps),
     rowsStep(deps),
     freshnessStep(deps),
-    schemaStep(deps),
     amcheckStep(deps),
     checksumsStep(deps),
-    fingerprintStep(deps),
     holdStep(deps),
   ];
   return new Map(steps.map((step) => [step.uses, step]));

@@ -1,12 +1,14 @@
 /** "Did you mean": the nearest of the known words, when it is near enough to be a slip of the fingers. */
 const MAX_WORD = 64;
+/** A playbook of 2,000 misspelt names must not take the square of that. */
+const MAX_COMPARED = 100;
 
 export function suggest(word: string, known: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > MAX_WORD) return undefined;
   const allowed = Math.max(1, Math.floor(word.length / 3));
+  const near = [...known].filter((candidate) => Math.abs(candidate.length - word.length) <= allowed).slice(0, MAX_COMPARED);
   let best: { readonly word: string; readonly distance: number } | undefined;
-  for (const candidate of known) {
-    if (Math.abs(candidate.length - word.length) > allowed) continue;
+  for (const candidate of near) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
     if (distance <= allowed && (best === undefined || distance < best.distance)) best = { word: candidate, distance };
   }

@@ -1,7 +1,9 @@
+import { execFile } from "node:child_process";
 import { mkdtemp, rm, chmod, chown } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { createBinaries } from "../../src/databases/postgres/binaries.ts";
 import { initCluster } from "../../src/databases/postgres/lab/init-cluster.ts";
 import { type LabServer, startServer } from "../../src/databases/postgres/lab/start-server.ts";
@@ -45,7 +47,8 @@ export async function npmPostgres(cacheDir: string): Promise<PostgresBinaries> {
   return found;
 }
 
-export async function startChecksLab(settings: Readonly<Record<string, string>> = {}): Promise<ChecksLab> {
+/** `initdbArgs`: for clusters that the lab does not make, such as one without checksums. */
+export async function startChecksLab(settings: Readonly<Record<string, string>> = {}, initdbArgs: readonly string[] | null = null): Promise<ChecksLab> {
   const dir = await mkdtemp(join(tmpdir(), "fd-checks-"));
   let server: LabServer | null = null;
   const dispose = async (): Promise<void> => {
@@ -57,7 +60,8 @@ export async function startChecksLab(settings: Readonly<Record<string, string>> 
     await chmod(dir, 0o755);
     const binaries = await npmPostgres(join(dir, "bin"));
     const dataDir = join(dir, "data");
-    await initCluster({ binaries, dataDir, user: labUser, superuser: "postgres", password: null, signal: SIGNAL });
+    if (initdbArgs === null) await initCluster({ binaries, dataDir, user: labUser, superuser: "postgres", password: null, signal: SIGNAL });
+    else await promisify(execFile)(join(binaries.bin, "initdb"), ["-D", dataDir, "-U", "postgres", "--auth=trust", "--locale=C", "--no-sync", ...initdbArgs], { ...labUser, cwd: "/", env: { LC_ALL: "C" } });
     const start = async (): Promise<void> => {
       server = await startServer({
         binaries,

@@ -36,16 +36,16 @@ export class FakeTime implements Clock, Timers {
 
   /** Moves on; timers ring in order, each at its own instant, and what they set off gets to run. */
   async pass(milliseconds: number): Promise<void> {
-    const until = this.#nowUs + milliseconds * 1000;
+    const endUs = this.#nowUs + milliseconds * 1000;
     for (;;) {
       await settle();
-      const next = this.#waiting.toSorted((a, b) => a.dueUs - b.dueUs).find((timer) => timer.dueUs <= until);
+      const next = this.#waiting.toSorted((a, b) => a.dueUs - b.dueUs).find((timer) => timer.dueUs <= endUs);
       if (next === undefined) break;
       this.#waiting = this.#waiting.filter((one) => one !== next);
       this.#nowUs = Math.max(this.#nowUs, next.dueUs);
       next.call();
     }
-    this.#nowUs = until;
+    this.#nowUs = endUs;
     await settle();
   }
 }

@@ -14,11 +14,11 @@ export const anyPlan: fc.Arbitrary<Plan> = fc
           fc.constant("before" as const),
           fc.array(fc.nat(39), { maxLength: 3 }).map((needs) => needs),
         ),
-        required: fc.boolean(),
-        disruptive: fc.nat(5).map((n) => n === 0),
+        required: fc.nat(2).map((n) => n > 0),
+        disruptive: fc.nat(9).map((n) => n === 0),
         retry: retryPolicy(),
       }),
-      { maxLength: 40 },
+      { maxLength: 40, size: "max" },
     ),
   })
   .map(({ phases, steps }) => {
@@ -42,4 +42,4 @@ function retryPolicy(): fc.Arbitrary<RetryPolicy> {
 }
 
 /** Choices of a world: see `play`. */
-export const anyTape: fc.Arbitrary<readonly number[]> = fc.array(fc.nat(10_000), { minLength: 1, maxLength: 300 });
+export const anyTape: fc.Arbitrary<readonly number[]> = fc.array(fc.nat(10_000), { minLength: 1, maxLength: 300, size: "max" });

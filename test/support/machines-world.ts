@@ -27,7 +27,7 @@ export function play(compiled: CompiledPlan, tape: readonly number[], check: Che
 export type Check = (action: Action, run: RunState) => void;
 
 /** Every how many records, on average, something happens that nobody asked for. */
-const MISHAP = 12;
+const MISHAP = 30;
 const MISHAPS_AT_MOST = 30;
 
 class World {
@@ -65,7 +65,7 @@ class World {
     if (this.mishaps < MISHAPS_AT_MOST && this.chance(MISHAP)) this.mishap(check);
     const event = this.pending.splice(this.pick(this.pending.length), 1)[0];
     if (event !== undefined) this.hear(event, check);
-    else if (this.run.phase !== "finished" && outstanding(this.run).length === 0) {
+    else if (this.run.phase !== "finished") {
       throw new Error(`nothing is pending in ${this.run.phase}: ${this.journal.map(({ type }) => type).join(" ")}`);
     }
   }
@@ -119,7 +119,7 @@ class World {
   }
 
   private outcome(step: string, attempt: number): ChartEvent {
-    switch (this.pick(12)) {
+    switch (this.pick(24)) {
       case 0:
         return record.error(step, attempt, "transient");
       case 1:

@@ -8,7 +8,8 @@ import type { FileCheck } from "./verification.ts";
 
 const readAsync = promisify(read);
 const writeAsync = promisify(write);
-export const BUFFER_BYTES = 1024 * 1024;
+/** Two of these per lane stay in the second-level cache between reading, checking and writing: measured best of 64 KiB to 1 MiB. */
+export const BUFFER_BYTES = 256 * 1024;
 /** Below this, handing work to another thread costs more than the work. */
 export const SMALL_BYTES = 256 * 1024;
 

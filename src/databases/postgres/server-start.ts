@@ -2,6 +2,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import { StepError } from "../../drills/step-error.ts";
 import type { Launched } from "../../steps/ports/sandbox.ts";
 import { readPostmasterFile } from "./postmaster-file.ts";
+import { sendSignal } from "./server-stop.ts";
 import { readLogTail } from "./server-log.ts";
 
 /** A server that was launched and may still be on its way up. */
@@ -15,7 +16,6 @@ export interface StartAttempt {
   readonly port: number;
   launch(port: number, listen: string): Promise<Launched>;
   freePort(): Promise<number>;
-  /** Resolves when the server is up far enough, or never when it ends first. */
   readonly signal: AbortSignal;
 }
 
@@ -31,7 +31,7 @@ export async function launchWithPort(attempt: StartAttempt): Promise<LaunchedSer
   let listen = "127.0.0.1";
   for (let tries = 1; ; tries += 1) {
     const launched = await attempt.launch(port, listen);
-    const up = await untilListening(launched, attempt.dataDir, attempt.signal);
+    const up = await untilListening(launched, attempt.dataDir, attempt.signal).catch((error: unknown) => abandon(launched, error));
     if (up.kind === "up") return { ...launched, dataDir: attempt.dataDir, port };
     const trouble = listenTrouble(await readLogTail(launched.logPath));
     if (trouble === null) return { ...launched, dataDir: attempt.dataDir, port };
@@ -53,6 +53,15 @@ async function untilListening(launched: Launched, dataDir: string, signal: Abort
     const next = await Promise.race([ended, delay(POLL_MS, null)]);
     if (next !== null) return next;
   }
+}
+
+/** It may not have written `postmaster.pid` yet, so nobody else could find it. */
+async function abandon(launched: Launched, error: unknown): Promise<never> {
+  for (const signal of ["SIGQUIT", "SIGKILL"] as const) {
+    sendSignal(launched.pid, signal);
+    if ((await Promise.race([launched.exited, delay(2000, null)])) !== null) break;
+  }
+  throw error;
 }
 
 /** Only the last start counts: the log is appended to by every try. */

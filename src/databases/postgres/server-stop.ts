@@ -14,15 +14,15 @@ const POLL_MS = 5;
 export async function stopServer(dataDir: string, mode: StopMode, graceMs = 30_000): Promise<boolean> {
   const pid = await livePostmaster(dataDir);
   if (pid === null) return false;
-  send(pid, SIGNALS[mode]);
+  sendSignal(pid, SIGNALS[mode]);
   if (!(await goneWithin(dataDir, pid, graceMs))) {
-    send(pid, "SIGKILL");
+    sendSignal(pid, "SIGKILL");
     await goneWithin(dataDir, pid, 5000);
   }
   return true;
 }
 
-function send(pid: number, signal: NodeJS.Signals): void {
+export function sendSignal(pid: number, signal: NodeJS.Signals): void {
   try {
     process.kill(pid, signal);
   } catch {

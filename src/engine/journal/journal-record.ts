@@ -16,10 +16,10 @@ export interface SealedRecord {
 }
 
 /** Throws `JOURNAL_VALUE` for a number that is no safe integer: a float's spelling must not decide a hash. */
-export function seal(unsealed: UnsealedRecord): SealedRecord {
-  assertIntegers(unsealed.data, unsealed.type);
-  const body = canonicalJson({ ...unsealed });
-  const record: JournalRecord = { ...unsealed, hash: sha256Hex(body) };
+export function seal(content: UnsealedRecord): SealedRecord {
+  assertIntegers(content.data, content.type);
+  const body = canonicalJson({ ...content });
+  const record: JournalRecord = { ...content, hash: sha256Hex(body) };
   return { record, line: `${canonicalJson({ ...record })}\n` };
 }
 
@@ -31,8 +31,8 @@ export type LineCheck =
 export function checkLine(line: string, expected: { readonly seq: number; readonly prev: string }): LineCheck {
   const record = decode(line);
   if (record === null) return { kind: "damaged", reason: "it is no journal record" };
-  const { hash, ...unsealed } = record;
-  if (sha256Hex(canonicalJson({ ...unsealed })) !== hash)
+  const { hash, ...content } = record;
+  if (sha256Hex(canonicalJson({ ...content })) !== hash)
     return { kind: "damaged", reason: "its hash does not match its content" };
   if (record.seq !== expected.seq) return { kind: "damaged", reason: `its number is ${record.seq}` };
   if (record.prev !== expected.prev) return { kind: "damaged", reason: "it does not continue the record before it" };

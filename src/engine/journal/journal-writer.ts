@@ -24,13 +24,6 @@ export interface Appended {
   readonly durable: Promise<void>;
 }
 
-export interface JournalWriter {
-  append(event: RunEvent): Appended;
-  /** Resolves when everything appended so far is durable. */
-  flush(): Promise<void>;
-  close(): Promise<void>;
-}
-
 export interface JournalStart {
   readonly run: string;
   readonly epoch: number;
@@ -39,67 +32,83 @@ export interface JournalStart {
 }
 
 export type WriteStage = "before-append" | "after-append" | "after-sync";
+export type OnStage = (stage: WriteStage, records: readonly JournalRecord[]) => void;
 
-export function journalWriter(
-  file: JournalFile,
-  start: JournalStart,
-  clock: Clock,
-  onStage: (stage: WriteStage, records: readonly JournalRecord[]) => void = () => {},
-): JournalWriter {
-  let seq = start.last?.seq ?? 0;
-  let prev = start.last?.hash ?? NO_PREVIOUS;
-  let waiting: Batch | null = null;
-  let pumping: Promise<void> = Promise.resolve();
-  let writing = false;
-  let failure: FiredrillError | null = null;
+export class JournalWriter {
+  readonly #file: JournalFile;
+  readonly #start: JournalStart;
+  readonly #clock: Clock;
+  readonly #onStage: OnStage;
+  #seq: number;
+  #prev: string;
+  #waiting: Batch | null = null;
+  #pumping: Promise<void> | null = null;
+  /** Of the batch that holds the last record. */
+  #last: Promise<void> = Promise.resolve();
+  #failure: FiredrillError | null = null;
 
-  async function pump(): Promise<void> {
-    while (waiting !== null && failure === null) {
-      const batch = waiting;
-      waiting = null; // J3
-      try {
-        await commit(file, batch, onStage); // J2
-        batch.done.resolve();
-      } catch (error) {
-        failure = journalFailed(error); // J4
-        batch.done.reject(failure);
-      }
-    }
-    // TypeScript cannot see that `append` may have put a batch here while a sync was awaited.
-    (waiting as Batch | null)?.done.reject(failure);
-    waiting = null;
-    writing = false;
+  constructor(file: JournalFile, start: JournalStart, clock: Clock, onStage: OnStage = () => {}) {
+    this.#file = file;
+    this.#start = start;
+    this.#clock = clock;
+    this.#onStage = onStage;
+    this.#seq = start.last?.seq ?? 0;
+    this.#prev = start.last?.hash ?? NO_PREVIOUS;
   }
 
-  return {
-    append(event) {
-      if (failure !== null) throw failure; // J4
-      const instants = { wall: clock.wallUs(), mono_us: clock.monoUs(), boot: clock.bootId };
-      const sealed = seal(unsealed(event, { seq: seq + 1, run: start.run, epoch: start.epoch, prev, ...instants })); // J5
-      seq += 1;
-      prev = sealed.record.hash; // J1
-      waiting ??= newBatch();
-      waiting.lines.push(sealed.line);
-      waiting.records.push(sealed.record);
-      const durable = waiting.done.promise;
-      if (!writing) {
-        writing = true;
-        // Begun in a microtask, so that what is appended in the same turn shares the write.
-        pumping = Promise.resolve().then(pump);
+  /** Throws `JOURNAL_FAILED` after a failure (J4), `JOURNAL_VALUE` and `NOT_JSON` for what cannot be written (J5). */
+  append(event: RunEvent): Appended {
+    if (this.#failure !== null) throw this.#failure; // J4
+    const sealed = seal(unsealed(event, this.#position())); // J5
+    this.#seq += 1;
+    this.#prev = sealed.record.hash; // J1
+    this.#waiting ??= newBatch();
+    this.#waiting.lines.push(sealed.line);
+    this.#waiting.records.push(sealed.record);
+    const durable = this.#waiting.done.promise;
+    this.#last = durable;
+    // Begun in a microtask, so that what is appended in the same turn shares the write.
+    this.#pumping ??= Promise.resolve().then(() => this.#pump());
+    return { record: sealed.record, durable };
+  }
+
+  /** Resolves when everything appended so far is durable. */
+  async flush(): Promise<void> {
+    await this.#last;
+    if (this.#failure !== null) throw this.#failure;
+  }
+
+  async close(): Promise<void> {
+    await this.#pumping;
+    await this.#file.close();
+  }
+
+  #position(): Parameters<typeof unsealed>[1] {
+    const { run, epoch } = this.#start;
+    const now = { wall: this.#clock.wallUs(), mono_us: this.#clock.monoUs(), boot: this.#clock.bootId };
+    return { seq: this.#seq + 1, run, epoch, prev: this.#prev, ...now };
+  }
+
+  /** Never rejects: a failure reaches those who wait for their batch, and everybody later. */
+  async #pump(): Promise<void> {
+    for (let batch = this.#next(); batch !== null; batch = this.#next()) {
+      try {
+        if (this.#failure === null) await commit(this.#file, batch, this.#onStage); // J2
+      } catch (error) {
+        this.#failure = journalFailed(error); // J4
       }
-      return { record: sealed.record, durable };
-    },
-    async flush() {
-      if (failure !== null) throw failure;
-      await waiting?.done.promise;
-      await pumping;
-      if (failure !== null) throw failure;
-    },
-    async close() {
-      await pumping;
-      await file.close();
-    },
-  };
+      if (this.#failure === null) batch.done.resolve();
+      else batch.done.reject(this.#failure);
+    }
+    this.#pumping = null;
+  }
+
+  /** What has gathered since the last write began (J3). */
+  #next(): Batch | null {
+    const batch = this.#waiting;
+    this.#waiting = null;
+    return batch;
+  }
 }
 
 interface Batch {
@@ -115,11 +124,7 @@ function newBatch(): Batch {
   return { lines: [], records: [], done };
 }
 
-async function commit(
-  file: JournalFile,
-  batch: Batch,
-  onStage: (stage: WriteStage, records: readonly JournalRecord[]) => void,
-): Promise<void> {
+async function commit(file: JournalFile, batch: Batch, onStage: OnStage): Promise<void> {
   onStage("before-append", batch.records);
   await file.write(batch.lines.join(""));
   onStage("after-append", batch.records);

@@ -1,3 +1,4 @@
+import type * as sqlite from "node:sqlite";
 import { FiredrillError } from "../../support/errors.ts";
 
 /**
@@ -46,11 +47,10 @@ function isBusy(error: unknown): boolean {
   return error instanceof Error && "errcode" in error && error.errcode === BUSY;
 }
 
-type Sqlite = typeof import("node:sqlite");
-let loaded: Sqlite | null = null;
+let loaded: typeof sqlite | null = null;
 
 /** Node announces node:sqlite as experimental, once, when it is loaded: that is our affair and not our users'. */
-function quietSqlite(): Sqlite {
+function quietSqlite(): typeof sqlite {
   if (loaded !== null) return loaded;
   // oxlint-disable-next-line typescript/unbound-method -- put back as it was, never called from here
   const original = process.emitWarning;

@@ -15,7 +15,7 @@ export function isolation(result: RunResult): Html {
 }
 
 const CLEANED = {
-  verified: badge("ok", "everything is gone, and was asked for"),
+  verified: badge("ok", "everything is gone, verified"),
   incomplete: badge("bad", "incomplete"),
   not_finished: badge("warn", "not finished"),
   nothing_created: badge("idle", "nothing was created"),

@@ -56,7 +56,7 @@ li { margin: .2rem 0; overflow-wrap: anywhere; }
 .pairs div { display: grid; grid-template-columns: 9.5rem minmax(0, 1fr); gap: .75rem; padding: .3rem 0; border-bottom: 1px solid var(--grid); }
 .pairs dt { color: var(--muted); }
 .pairs dd { margin: 0; overflow-wrap: anywhere; }
-.scroll { overflow-x: auto; }
+.scroll { overflow-x: auto; margin-bottom: 1rem; }
 .scroll:focus-visible, summary:focus-visible { outline: 2px solid var(--bar); outline-offset: 2px; }
 table { border-collapse: collapse; width: 100%; min-width: 42rem; font-size: .92rem; }
 caption { text-align: left; color: var(--muted); font-size: .85rem; padding: 0 0 .35rem; }
@@ -73,6 +73,7 @@ svg.share { width: 7.5rem; margin-top: .45rem; }
 .drawing svg { min-width: 46rem; }
 svg text { font: 12px system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; fill: var(--text); }
 svg .quiet { fill: var(--muted); } svg .strong { font-weight: 700; } svg .marks { fill: var(--mark); font-weight: 700; }
+svg .label { paint-order: stroke; stroke: var(--bg); stroke-width: 3px; stroke-linejoin: round; }
 svg .on-bar { fill: var(--on-bar); }
 svg .band { fill: var(--panel); } svg .band.odd { fill: var(--bg); } svg .rule { stroke: var(--line); } svg .grid { stroke: var(--grid); }
 svg .mark { stroke: var(--mark); stroke-width: 1.5; } svg .target { stroke: var(--text); stroke-width: 1.5; stroke-dasharray: 5 4; }

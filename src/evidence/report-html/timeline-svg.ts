@@ -31,7 +31,7 @@ export function timelineSvg(result: RunResult, endUs: number): Html {
   const left = result.steps.length - drawn.length;
   return html`<div class="drawing" tabindex="0" role="region" aria-label="Timeline, drawn"><svg viewBox="0 0 ${WIDTH} ${height}" role="img" aria-label="Steps over time with the marks T0 to T7; the tables below say the same in words">
 <defs><pattern id="broken-hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)"><line class="hatch" x1="0" y1="0" x2="0" y2="6"></line></pattern></defs>
-${rows.bands.map(band)}${ticks(result, scale, rows.bottom)}${rows.bars.map(({ step, y }) => bar(step, y, scale))}${marks(result, scale, rows.bottom)}${target(result, scale, rows.bottom)}
+${rows.bands.map(band)}${ticks(result, scale, rows.bottom)}${marks(result, scale, rows.bottom)}${target(result, scale, rows.bottom)}${rows.bars.map(({ step, y }) => bar(step, y, scale))}
 </svg></div>
 <p>${legend()}</p>
 ${left === 0 ? null : html`<p><small>${drawn.length} of ${result.steps.length} steps are drawn: the longest and those that did not succeed. The table has all.</small></p>`}
@@ -110,9 +110,9 @@ function barLabel(step: Step, x: number, width: number, y: number): Html {
   const time = step.duration.status === "measured" ? formatDurationUs(step.duration.valueUs) : "";
   const text = step.outcome === "succeeded" ? time : `✕ ${step.outcome.replace("_", " ")} ${time}`.trimEnd();
   const needs = text.length * 7 + 8;
-  if (x + width + needs <= WIDTH) return html`<text x="${x + width + 5}" y="${y}">${text}</text>`;
+  if (x + width + needs <= WIDTH) return html`<text class="label" x="${x + width + 5}" y="${y}">${text}</text>`;
   if (width >= needs && went(step)) return html`<text class="${step.criticalUs > 0 ? "on-bar" : "strong"}" x="${x + width - 5}" y="${y}" text-anchor="end">${text}</text>`;
-  return html`<text x="${x - 5}" y="${y}" text-anchor="end">${text}</text>`;
+  return html`<text class="label" x="${x - 5}" y="${y}" text-anchor="end">${text}</text>`;
 }
 
 function ticks(result: RunResult, scale: Scale, bottom: number): Html {

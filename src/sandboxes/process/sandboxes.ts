@@ -9,7 +9,7 @@ import { openSocketDirectory, type SocketDirectory } from "../../support/socket-
 import { createSandbox } from "./create.ts";
 import { type Host, type HostDeps, thisHost } from "./host.ts";
 import { insideOf } from "./inside.ts";
-import { sandboxKeeper } from "./keeper.ts";
+import { sandboxKeeper } from "./resources.ts";
 import { checkLaunch, launchConfined } from "./launch.ts";
 import { planSandbox } from "./plan.ts";
 import { PROBE_PROGRAM, probeIsolation } from "./probe.ts";

@@ -6,7 +6,7 @@ import type { SandboxRef } from "../../drills/sandbox-ref.ts";
 export interface Sandboxes {
   /** Chooses id, folder, port, user and fence; makes nothing. */
   plan(request: SandboxRequest): Promise<SandboxRef>;
-  /** Makes the folder (0700, owned by the service user) and starts the watchdog that ends it at its time to live. */
+  /** Makes the folder (its sub-folders 0700, owned by the service user) and starts the watchdog that ends it at its time to live. */
   create(ref: SandboxRef, labels: SandboxLabels, signal: AbortSignal): Promise<void>;
   /** Starts a program in it, as its user, inside its fence, detached from us, output to `log/<name>.log`. */
   launch(ref: SandboxRef, launch: Launch, signal: AbortSignal): Promise<Launched>;

@@ -8,8 +8,10 @@ import {
   locatorOf,
   lockedFolder,
   readLog,
+  running,
   soon,
   until,
+  watchdogPid,
 } from "../../support/sandbox-harness.ts";
 
 describe("the life of a sandbox", () => {

@@ -13,6 +13,7 @@ import {
   isRoot,
   locatorOf,
   npmBin,
+  running,
   soon,
   startPostgres,
   until,

@@ -1,0 +1,43 @@
+import { type CleanedResource, type CleanedRun, cleanState } from "../engine/clean-state.ts";
+import { openApp } from "./app.ts";
+import { EXIT_ERROR } from "./exit-code.ts";
+import { type CliIo, printJson } from "./io.ts";
+import { flag, type Options } from "./options.ts";
+import { oneLine } from "./terminal/plain-text.ts";
+
+export async function command(io: CliIo, _args: readonly string[], options: Options): Promise<number> {
+  const app = await openApp(io, options);
+  const report = await cleanState(app.engine(), io.interrupted);
+  if (flag(options, "json")) printJson(io, report);
+  else io.out([...report.runs.map(runText), ...report.resources.map(resourceText), report.clean ? "clean\n" : "NOT clean\n"].join(""));
+  return report.clean ? 0 : EXIT_ERROR;
+}
+
+function runText(run: CleanedRun): string {
+  switch (run.kind) {
+    case "finished":
+      return `${run.runId}  finished; ${run.leftovers} left behind\n`;
+    case "removed":
+      return `${run.runId}  never began; its folder is removed\n`;
+    case "running":
+      return `${run.runId}  is running; left alone\n`;
+    case "failed":
+      return `${run.runId}  NOT finished: ${run.code} ${oneLine(run.message)}\n`;
+    default:
+      return run satisfies never;
+  }
+}
+
+function resourceText(resource: CleanedResource): string {
+  const title = `${oneLine(resource.title)} (run ${resource.run})`;
+  switch (resource.kind) {
+    case "destroyed":
+      return `removed ${title}: ${oneLine(resource.verifiedBy)}\n`;
+    case "leftover":
+      return `LEFT    ${title}: ${oneLine(resource.reason)}\n`;
+    case "kept":
+      return `kept    ${title}: ${oneLine(resource.reason)}\n`;
+    default:
+      return resource satisfies never;
+  }
+}

@@ -1,0 +1,16 @@
+import { resolve } from "node:path";
+import { latestRunId, showRun } from "../engine/list-runs.ts";
+import { openApp } from "./app.ts";
+import { writeReport } from "./drill.ts";
+import type { CliIo } from "./io.ts";
+import { type Options, text } from "./options.ts";
+
+export async function command(io: CliIo, [named = "latest"]: readonly string[], options: Options): Promise<number> {
+  const { state, clock } = await openApp(io, options);
+  const runId = named === "latest" ? await latestRunId(state.root) : named;
+  const { result, plan, records, summary } = await showRun(state.root, runId, clock.bootId);
+  const out = text(options, "out");
+  const path = out === undefined ? undefined : resolve(io.cwd, out);
+  io.out(`${await writeReport(summary.dir, result, plan, records, path)}\n`);
+  return 0;
+}

@@ -1,0 +1,142 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { measure } from "../../../src/drills/measure.ts";
+import type { RunResult } from "../../../src/drills/result.ts";
+import { runResultSchema } from "../../../src/drills/result.ts";
+import type { Recorded } from "../../../src/drills/run-event.ts";
+import { anyDrill } from "../../support/measure-arbitrary.ts";
+import { checkStep } from "../../support/measure-plan.ts";
+
+/** From best to worst, as a person would rank them; not the order of precedence. */
+const BADNESS = ["passed", "passed_with_deviations", "inconclusive", "aborted", "failed", "error"];
+const badness = (result: RunResult): number => BADNESS.indexOf(result.result);
+
+test("the same journal always gives the same result, also after it was written out and read", () => {
+  fc.assert(
+    fc.property(anyDrill, ({ plan, journal }) => {
+      const once = measure(plan, journal.records);
+      // The decode boundary of the test: what was written out is what was there.
+      const read = JSON.parse(JSON.stringify(journal.records)) as readonly Recorded[];
+      expect(measure(structuredClone(plan), read)).toEqual(once);
+      expect(JSON.parse(JSON.stringify(once))).toEqual(once);
+    }),
+  );
+});
+
+test("the verdict's own record changes nothing", () => {
+  fc.assert(
+    fc.property(anyDrill, ({ plan, journal }) => {
+      const before = measure(plan, journal.records);
+      journal.after(500).add({ type: "run.finished", data: { result: "passed", exitCode: 0 } });
+      expect(measure(plan, journal.records)).toEqual(before);
+    }),
+  );
+});
+
+test("no jump of the wall clock changes a duration, a step or the RTO's verdict", () => {
+  const jumps = fc.array(fc.tuple(fc.nat(200), fc.integer({ min: -86_400_000_000, max: 86_400_000_000 })), { minLength: 1, maxLength: 4 });
+  // Across a boot the wall clock is all there is, so only journals of one boot can keep this promise.
+  fc.assert(
+    fc.property(anyDrill, jumps, ({ plan, journal }, at) => {
+      fc.pre(new Set(journal.records.map((record) => record.boot)).size === 1);
+      const before = measure(plan, journal.records);
+      const after = measure(plan, withJumps(journal.records, at));
+      expect(after.durations).toEqual(before.durations);
+      expect(after.objectives.rto).toEqual(before.objectives.rto);
+      expect(after.criticalPath).toEqual(before.criticalPath);
+      expect(after.steps.map((step) => step.duration)).toEqual(before.steps.map((step) => step.duration));
+    }),
+  );
+});
+
+function withJumps(records: readonly Recorded[], jumps: readonly (readonly [number, number])[]): readonly Recorded[] {
+  return records.map((record, index) => {
+    const shift = jumps.reduce((sum, [at, us]) => (index >= at % records.length ? sum + us : sum), 0);
+    const moved = { ...record, wallUs: record.wallUs + shift };
+    return moved.type === "mark" ? { ...moved, data: { ...moved.data, wallUs: moved.data.wallUs + shift } } : moved;
+  });
+}
+
+test("one more required check that fails never improves a result", () => {
+  fc.assert(
+    fc.property(anyDrill, fc.nat(), ({ plan, journal }, place) => {
+      const before = measure(plan, journal.records);
+      const begin = journal.records.findIndex((record) => record.type === "phase.begun" && record.data.phase === "verify");
+      fc.pre(begin >= 0);
+      const worse = { ...plan, steps: [...plan.steps, checkStep("extra", "verify")] };
+      const at = begin + 1 + (place % Math.max(1, journal.records.length - begin));
+      const after = measure(worse, withFailure(journal.records, at));
+      expect(badness(after)).toBeGreaterThanOrEqual(badness(before));
+      expect(["passed", "passed_with_deviations", "inconclusive"]).not.toContain(after.result);
+    }),
+  );
+});
+
+function withFailure(records: readonly Recorded[], at: number): readonly Recorded[] {
+  const before = records[at - 1];
+  if (before === undefined) return records;
+  const { epoch, boot, wallUs, monoUs } = before;
+  const where = { epoch, boot, wallUs, monoUs, seq: before.seq + 0.5 };
+  const check = { title: "extra", expected: "1", actual: "0", coverage: null };
+  return [
+    ...records.slice(0, at),
+    { ...where, type: "step.started", data: { step: "extra", attempt: 1, key: "extra-1", deadlineMonoUs: 0 } },
+    { ...where, seq: before.seq + 0.6, type: "step.check_failed", data: { step: "extra", attempt: 1, outputs: {}, check } },
+    ...records.slice(at),
+  ];
+}
+
+test("what was not measured is neither a zero nor a pass", () => {
+  fc.assert(
+    fc.property(anyDrill, ({ plan, journal }) => {
+      const result = measure(plan, journal.records);
+      for (const objective of [result.objectives.rto, result.objectives.rpo]) {
+        if (objective.value.status !== "measured") expect(objective.verdict).not.toBe("met");
+        if (objective.verdict === "met") expect(objective.marginUs).toBeGreaterThanOrEqual(0);
+      }
+      for (const number of [...Object.values(result.durations), ...Object.values(result.loss)]) {
+        if (number.status !== "measured") expect(number).not.toHaveProperty("valueUs");
+        else if ("loUs" in number) expect(number.loUs <= number.valueUs && number.valueUs <= number.hiUs && number.loUs >= 0).toBe(true);
+      }
+      if (badness(result) <= 1) expectPass(result);
+    }),
+  );
+});
+
+/** Whatever else happened, a pass stands on these. */
+function expectPass(result: RunResult): void {
+  expect(["met", "not_set"]).toContain(result.objectives.rto.verdict);
+  expect(["met", "not_set"]).toContain(result.objectives.rpo.verdict);
+  const required = result.checks.filter((check) => check.required && !check.waived);
+  expect(required.every((check) => check.status === "passed")).toBe(true);
+  expect(required.some((check) => check.phase === "verify")).toBe(true);
+  expect(["verified", "nothing_created"]).toContain(result.cleanup.status);
+}
+
+test("every prefix of a journal can be measured, is valid, and passes only when the drill is over", () => {
+  fc.assert(
+    fc.property(anyDrill, ({ plan, journal }) => {
+      for (let length = 1; length <= journal.records.length; length += 1) {
+        const result = measure(plan, journal.records.slice(0, length));
+        const over = journal.records.slice(0, length).some((record) => record.type === "cleanup.finished");
+        if (!over) expect(badness(result)).toBeGreaterThan(1);
+        expect(runResultSchema.safeParse(result).error).toBeUndefined();
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
+
+test("an RTO that was missed stays missed as the journal goes on, unless the recovery then ends in time", () => {
+  fc.assert(
+    fc.property(anyDrill, ({ plan, journal }) => {
+      let missedAt: number | null = null;
+      for (let length = 1; length <= journal.records.length; length += 1) {
+        const { rto } = measure(plan, journal.records.slice(0, length)).objectives;
+        if (missedAt !== null) expect(rto.verdict).not.toBe("met");
+        if (rto.verdict === "missed") missedAt ??= length;
+      }
+    }),
+    { numRuns: 25 },
+  );
+});
