@@ -49,16 +49,24 @@ async function compare(backup: string, root: string, pairs: number): Promise<voi
       if (way === "cp") spawnSync("cp", ["-a", backup, into], { stdio: "inherit" });
       else {
         mkdirSync(into);
-        await source.fetch(found, { dir: into, tablespaceRoot: `${into}-tablespaces`, ...serviceUser() }, { signal, progress: () => undefined });
+        await source.fetch(
+          found,
+          { dir: into, tablespaceRoot: `${into}-tablespaces`, ...serviceUser() },
+          { signal, progress: () => undefined },
+        );
       }
       seconds[way] = Number(process.hrtime.bigint() - begin) / 1e9;
       rmSync(into, { recursive: true, force: true });
     }
     ratios.push(seconds.fetch / seconds.cp);
-    process.stdout.write(`pair ${pair + 1}: cp -a ${seconds.cp.toFixed(3)} s, fetch ${seconds.fetch.toFixed(3)} s, ratio ${(seconds.fetch / seconds.cp).toFixed(3)}\n`);
+    process.stdout.write(
+      `pair ${pair + 1}: cp -a ${seconds.cp.toFixed(3)} s, fetch ${seconds.fetch.toFixed(3)} s, ratio ${(seconds.fetch / seconds.cp).toFixed(3)}\n`,
+    );
   }
   const sorted = ratios.toSorted((a, b) => a - b);
-  process.stdout.write(`ratio fetch / cp -a: median ${sorted[Math.floor(sorted.length / 2)]?.toFixed(3)}, ${sorted[0]?.toFixed(3)} to ${sorted.at(-1)?.toFixed(3)}\n`);
+  process.stdout.write(
+    `ratio fetch / cp -a: median ${sorted[Math.floor(sorted.length / 2)]?.toFixed(3)}, ${sorted[0]?.toFixed(3)} to ${sorted.at(-1)?.toFixed(3)}\n`,
+  );
 }
 
 /** A real backup of a fresh cluster, grown by files as relations have them: segments, and many small ones. */

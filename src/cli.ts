@@ -14,13 +14,19 @@ type Load = () => Promise<{ readonly command: Action }>;
 
 const io = processIo(process);
 const program = new Command("firedrill")
-  .description("Rehearses disaster recovery: restores backups into sandboxes, times it, and judges it against RTO and RPO.")
+  .description(
+    "Rehearses disaster recovery: restores backups into sandboxes, times it, and judges it against RTO and RPO.",
+  )
   .version(version(), "--version")
   .option("--state <dir>", "where runs, sandboxes and keys are kept", io.env["FIREDRILL_STATE"] ?? ".firedrill")
   .option("--pg-bin <dir>", "folder with the PostgreSQL server programs", io.env["FIREDRILL_PG_BIN"])
   .option("--json", "results on stdout as one JSON document")
-  .addOption(new Option("--log-level <level>", "logs on stderr").choices(["silent", "error", "warn", "info", "debug"]).default("warn"))
-  .configureOutput({ writeOut: io.out, writeErr: io.err })
+  .addOption(
+    new Option("--log-level <level>", "logs on stderr")
+      .choices(["silent", "error", "warn", "info", "debug"])
+      .default("warn"),
+  )
+  .configureOutput({ writeOut: (text) => io.out(text), writeErr: (text) => io.err(text) })
   .showHelpAfterError("(firedrill --help lists the commands)")
   .exitOverride();
 
@@ -29,18 +35,44 @@ declare("init", "write a working playbook and inventory for a folder of backups"
   .option("--wal <dir>", "folder of archived WAL (found by itself when it lies beside the backups)")
   .option("--system <name>", "name of the system", "my-database")
   .option("--out <dir>", "where to write", ".");
-playbookOptions(declare("validate", "check playbooks and inventory; names every fault with its place", () => import("./cli/validate.ts")), "<playbook...>");
-playbookOptions(declare("plan", "show what a run would do, in order, with guards and what it would create", () => import("./cli/plan.ts")));
-playbookOptions(declare("graph", "draw the drill", () => import("./cli/graph.ts")))
-  .addOption(new Option("--format <format>", "kind of picture").choices(["mermaid", "dot", "stately"]).default("mermaid"));
+playbookOptions(
+  declare(
+    "validate",
+    "check playbooks and inventory; names every fault with its place",
+    () => import("./cli/validate.ts"),
+  ),
+  "<playbook...>",
+);
+playbookOptions(
+  declare(
+    "plan",
+    "show what a run would do, in order, with guards and what it would create",
+    () => import("./cli/plan.ts"),
+  ),
+);
+playbookOptions(declare("graph", "draw the drill", () => import("./cli/graph.ts"))).addOption(
+  new Option("--format <format>", "kind of picture").choices(["mermaid", "dot", "stately"]).default("mermaid"),
+);
 playbookOptions(declare("run", "run a drill and judge it", () => import("./cli/run.ts")))
   .option("--events", "one NDJSON line per event on stdout")
   .option("--trigger <text>", "why this run was started, kept in the record", "manual")
-  .addOption(new Option("--objectives <mode>", "warn: a missed objective exits 0, the result stays failed").choices(["enforce", "warn"]).default("enforce"));
+  .addOption(
+    new Option("--objectives <mode>", "warn: a missed objective exits 0, the result stays failed")
+      .choices(["enforce", "warn"])
+      .default("enforce"),
+  );
 declare("resume", "continue a run whose orchestrator died", () => import("./cli/resume.ts")).argument("<run>");
-declare("list", "list runs, newest first", () => import("./cli/list.ts")).option("--limit <n>", "at most this many", "20");
+declare("list", "list runs, newest first", () => import("./cli/list.ts")).option(
+  "--limit <n>",
+  "at most this many",
+  "20",
+);
 declare("status", "runs that are not finished, and what is left behind", () => import("./cli/status.ts"));
-declare("show", "show one run: verdict, timeline, steps, checks", () => import("./cli/show.ts")).argument("[run]", "run id, or `latest`", "latest");
+declare("show", "show one run: verdict, timeline, steps, checks", () => import("./cli/show.ts")).argument(
+  "[run]",
+  "run id, or `latest`",
+  "latest",
+);
 declare("report", "write the report of a run as one HTML page", () => import("./cli/report.ts"))
   .argument("[run]", "run id, or `latest`", "latest")
   .option("--out <file>", "where to write it (default: in the run's folder)");
@@ -51,18 +83,31 @@ declare("halt", "stop a run, or all of them, into cleanup", () => import("./cli/
   .option("--reason <text>", "why, kept in the record")
   .option("--who <name>", "who asks, kept in the record");
 declare("clean", "finish and remove what dead orchestrators left", () => import("./cli/clean.ts"));
-declare("steps", "list the steps a playbook can use, or describe one", () => import("./cli/steps.ts")).argument("[uses]");
+declare("steps", "list the steps a playbook can use, or describe one", () => import("./cli/steps.ts")).argument(
+  "[uses]",
+);
 declare("doctor", "what this machine has and lacks for drills", () => import("./cli/doctor.ts"));
-declare("fingerprint", "write content digests of a database, to compare a restored copy with", () => import("./cli/fingerprint.ts"))
+declare(
+  "fingerprint",
+  "write content digests of a database, to compare a restored copy with",
+  () => import("./cli/fingerprint.ts"),
+)
   .requiredOption("--inventory <file>", "inventory with the system")
   .requiredOption("--system <name>", "system to read")
   .requiredOption("--out <file>", "file to write");
-declare("heartbeat", "write one row per interval into a system, so that loss can be measured", () => import("./cli/heartbeat.ts"))
+declare(
+  "heartbeat",
+  "write one row per interval into a system, so that loss can be measured",
+  () => import("./cli/heartbeat.ts"),
+)
   .requiredOption("--inventory <file>", "inventory with the system")
   .requiredOption("--system <name>", "system to write to")
   .option("--count <n>", "stop after so many beats");
-declare("demo", "lose a real PostgreSQL and restore it, then twice on damaged backups", () => import("./cli/demo.ts"))
-  .option("--rows <n>", "orders in the demo database", "2000000");
+declare(
+  "demo",
+  "lose a real PostgreSQL and restore it, then twice on damaged backups",
+  () => import("./cli/demo.ts"),
+).option("--rows <n>", "orders in the demo database", "2000000");
 
 await main();
 

@@ -14,6 +14,8 @@ import type { NpmPackageDeps } from "./databases/postgres/npm-binaries.ts";
 import { createRestoreDriver } from "./databases/postgres/recovery/recover.ts";
 import { createRestorePlace } from "./databases/postgres/recovery/restore-place.ts";
 import { RESERVED_SETTINGS } from "./databases/postgres/recovery/safe-profile.ts";
+import { takeFingerprint, writeBaseline } from "./databases/postgres-content/baseline.ts";
+import { runHeartbeat } from "./databases/postgres-content/heartbeat.ts";
 import { createPageVerifier } from "./databases/postgres-content/verify-pages.ts";
 import { createSessions } from "./databases/postgres/sessions.ts";
 import type { StepCatalogue } from "./drills/step-signature.ts";
@@ -24,7 +26,8 @@ import { openState, type StateDirectory } from "./engine/state/state-directory.t
 import type { Step } from "./engine/step-contract.ts";
 import { systemTimers } from "./engine/timers.ts";
 import { type ProcessSandboxes, processSandboxes } from "./sandboxes/process/sandboxes.ts";
-import { serviceUser } from "./sandboxes/process/service-user.ts";
+import { inspectMachine, type Machine } from "./sandboxes/process/machine.ts";
+import { type ServiceUser, serviceUser } from "./sandboxes/process/service-user.ts";
 import { type StepDeps, stepLibrary } from "./steps/library.ts";
 import type { Clock } from "./support/clock.ts";
 import type { Log } from "./support/log.ts";
@@ -37,6 +40,8 @@ export interface Settings {
   readonly stateDir: string;
   /** `--pg-bin`, or null. */
   readonly pgBin: string | null;
+  /** Folders that the configuration names. */
+  readonly configuredPgBins?: readonly string[];
   readonly logLevel: LogLevel;
   readonly env: Readonly<Record<string, string | undefined>>;
 }
@@ -47,6 +52,8 @@ export interface Drivers extends StepDeps {
   readonly log: Log;
   readonly redactor: Redactor;
   readonly sandboxes: ProcessSandboxes;
+  readonly content: { readonly take: typeof takeFingerprint; readonly write: typeof writeBaseline };
+  readonly heartbeat: typeof runHeartbeat;
 }
 
 export interface App extends Drivers {
@@ -61,7 +68,13 @@ export async function wire(settings: Settings): Promise<App> {
   const state = await openState(settings.stateDir, randomBytes);
   const drivers = createDrivers(settings, state);
   const steps = stepLibrary(drivers);
-  return { ...drivers, settings, state, steps, engine: (observers) => engineDeps(settings, state, drivers, steps, observers) };
+  return {
+    ...drivers,
+    settings,
+    state,
+    steps,
+    engine: (observers) => engineDeps(settings, state, drivers, steps, observers),
+  };
 }
 
 /** What a playbook can use. Makes nothing: the drivers behind it are never called. */
@@ -73,6 +86,13 @@ export function stepCatalogue(): StepCatalogue {
 /** Drivers without an installation, for commands that read and create nothing (`doctor`, `init`, `heartbeat`). */
 export function readOnlyDrivers(settings: Settings): Drivers {
   return createDrivers(settings, { root: settings.stateDir, installation: "" });
+}
+
+/** Who servers would run as and what fences them here; found out by trying, leaves nothing. */
+export async function sandboxHost(signal: AbortSignal): Promise<{ readonly user: ServiceUser; readonly machine: Machine }> {
+  const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+  const user = serviceUser(self);
+  return { user, machine: await inspectMachine(user, self.uid, signal) };
 }
 
 function createDrivers(settings: Settings, state: StateDirectory): Drivers {
@@ -87,7 +107,12 @@ function createDrivers(settings: Settings, state: StateDirectory): Drivers {
   };
   const sandboxes = processSandboxes({ stateDir: state.root, clock, installation: state.installation, log });
   const sessions = createSessions({ secret });
-  const binaries = createBinaries({ option: settings.pgBin, configured: [], path: settings.env["PATH"] ?? "", npm: npmPackage(state.root) });
+  const binaries = createBinaries({
+    option: settings.pgBin,
+    configured: settings.configuredPgBins ?? [],
+    path: settings.env["PATH"] ?? "",
+    npm: npmPackage(state.root),
+  });
   const source = directorySource({ clock });
   return {
     clock,
@@ -103,10 +128,18 @@ function createDrivers(settings: Settings, state: StateDirectory): Drivers {
     reservedSettings: RESERVED_SETTINGS,
     maker: createBackupMaker({ sessions, binaries, clock, secret }),
     pages: createPageVerifier({ clock }),
+    content: { take: takeFingerprint, write: writeBaseline },
+    heartbeat: runHeartbeat,
   };
 }
 
-function engineDeps(settings: Settings, state: StateDirectory, drivers: Drivers, steps: ReadonlyMap<string, Step>, observers?: Observers): EngineDeps {
+function engineDeps(
+  settings: Settings,
+  state: StateDirectory,
+  drivers: Drivers,
+  steps: ReadonlyMap<string, Step>,
+  observers?: Observers,
+): EngineDeps {
   const { clock, log, redactor, sandboxes } = drivers;
   const self = identityOf(process.pid, clock.bootId) ?? { pid: process.pid, startTicks: 0, bootId: clock.bootId };
   return {

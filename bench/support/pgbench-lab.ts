@@ -33,25 +33,40 @@ interface ServiceUser {
 /** Newest server under Debian's folder that has the client tools, or null. */
 export function distributionBin(): string | null {
   const root = "/usr/lib/postgresql";
-  const majors = safeList(root).map(Number).filter(Number.isInteger).toSorted((a, b) => b - a);
-  const found = majors.map((major) => join(root, String(major), "bin")).find((bin) => {
-    const tools = safeList(bin);
-    return ["initdb", "pg_ctl", "pgbench", "psql", "pg_basebackup"].every((tool) => tools.includes(tool));
-  });
+  const majors = safeList(root)
+    .map(Number)
+    .filter(Number.isInteger)
+    .toSorted((a, b) => b - a);
+  const found = majors
+    .map((major) => join(root, String(major), "bin"))
+    .find((bin) => {
+      const tools = safeList(bin);
+      return ["initdb", "pg_ctl", "pgbench", "psql", "pg_basebackup"].every((tool) => tools.includes(tool));
+    });
   return found ?? null;
 }
 
 /** `scale` is pgbench's: 1 is about 15 MB. */
-export async function createPgbenchLab(scale: number, tail: { readonly seconds: number } = { seconds: 5 }): Promise<PgbenchLab> {
+export async function createPgbenchLab(
+  scale: number,
+  tail: { readonly seconds: number } = { seconds: 5 },
+): Promise<PgbenchLab> {
   const bin = distributionBin();
-  if (bin === null) throw new Error("needs a PostgreSQL server with pgbench and pg_basebackup under /usr/lib/postgresql");
+  if (bin === null)
+    throw new Error("needs a PostgreSQL server with pgbench and pg_basebackup under /usr/lib/postgresql");
   const user = serviceUser();
   const dir = mkdtempSync(join(tmpdir(), "firedrill-bench-"));
   own(dir, user);
   const at = (name: string): string => join(dir, name);
   const exec = async (program: string, args: readonly string[], options: ExecFileOptions = {}): Promise<string> => {
     const path = program.includes("/") ? program : join(bin, program);
-    const { stdout } = await run(path, [...args], { ...user, cwd: dir, maxBuffer: 1 << 26, env: { LC_ALL: "C", PATH: process.env["PATH"], PGHOST: dir }, ...options });
+    const { stdout } = await run(path, [...args], {
+      ...user,
+      cwd: dir,
+      maxBuffer: 1 << 26,
+      env: { LC_ALL: "C", PATH: process.env["PATH"], PGHOST: dir },
+      ...options,
+    });
     return String(stdout).trim();
   };
   for (const name of ["archive", "backups"]) {
@@ -59,10 +74,26 @@ export async function createPgbenchLab(scale: number, tail: { readonly seconds: 
     own(at(name), user);
   }
   const port = String(await freePort());
-  const env = { LC_ALL: "C", PATH: process.env["PATH"], PGHOST: dir, PGPORT: port, PGUSER: "postgres", PGDATABASE: "postgres" };
+  const env = {
+    LC_ALL: "C",
+    PATH: process.env["PATH"],
+    PGHOST: dir,
+    PGPORT: port,
+    PGUSER: "postgres",
+    PGDATABASE: "postgres",
+  };
   await exec("initdb", ["-D", at("primary"), "-U", "postgres", "-A", "trust", "--data-checksums", "--no-sync"]);
-  const conf = [`port=${port}`, `unix_socket_directories='${dir}'`, "listen_addresses=''", "wal_level=replica", "archive_mode=on",
-    `archive_command='test ! -f ${at("archive")}/%f && cp %p ${at("archive")}/%f'`, "max_wal_size=8GB", "shared_buffers=512MB", ""].join("\n");
+  const conf = [
+    `port=${port}`,
+    `unix_socket_directories='${dir}'`,
+    "listen_addresses=''",
+    "wal_level=replica",
+    "archive_mode=on",
+    `archive_command='test ! -f ${at("archive")}/%f && cp %p ${at("archive")}/%f'`,
+    "max_wal_size=8GB",
+    "shared_buffers=512MB",
+    "",
+  ].join("\n");
   writeFileSync(join(at("primary"), "postgresql.auto.conf"), conf);
   await exec("pg_ctl", ["-D", at("primary"), "-l", at("primary.log"), "-w", "start"]);
   await exec("pgbench", ["-i", "-q", "-s", String(scale)], { env });
@@ -76,7 +107,17 @@ export async function createPgbenchLab(scale: number, tail: { readonly seconds: 
   await archived(() => sql("select last_archived_wal from pg_stat_archiver"), last);
   const rows = Number(await sql("select count(*) from pgbench_accounts"));
   await exec("pg_ctl", ["-D", at("primary"), "-m", "immediate", "stop"]);
-  return { dir, bin, backupDir: at("backups"), archiveDir: at("archive"), rows, lastCommit: { lsn, at: now }, user, exec, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
+  return {
+    dir,
+    bin,
+    backupDir: at("backups"),
+    archiveDir: at("archive"),
+    rows,
+    lastCommit: { lsn, at: now },
+    user,
+    exec,
+    [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),
+  };
 }
 
 /** Polls the server, which counts what its archiver has finished; every question is a round trip, so no sleep is needed. */
@@ -91,7 +132,14 @@ export function inventoryText(lab: Pick<PgbenchLab, "backupDir" | "archiveDir">)
   return JSON.stringify({
     apiVersion: "firedrill/v1",
     kind: "Inventory",
-    systems: [{ name: "bench", engine: "postgresql", environment: "test", backups: [{ kind: "directory", path: lab.backupDir, wal: lab.archiveDir }] }],
+    systems: [
+      {
+        name: "bench",
+        engine: "postgresql",
+        environment: "test",
+        backups: [{ kind: "directory", path: lab.backupDir, wal: lab.archiveDir }],
+      },
+    ],
   });
 }
 
@@ -103,7 +151,9 @@ export function median(values: readonly number[]): number {
 /** Servers refuse to run as root: as root they run as `postgres`, or else `nobody`. */
 function serviceUser(): ServiceUser | null {
   if (process.getuid?.() !== 0) return null;
-  const lines = readFileSync("/etc/passwd", "utf8").split("\n").map((line) => line.split(":"));
+  const lines = readFileSync("/etc/passwd", "utf8")
+    .split("\n")
+    .map((line) => line.split(":"));
   const entry = lines.find(([name]) => name === "postgres") ?? lines.find(([name]) => name === "nobody");
   return { uid: Number(entry?.[2]), gid: Number(entry?.[3]) };
 }
@@ -124,8 +174,9 @@ function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().listen(0, "127.0.0.1", () => {
       const address = server.address();
-      server.close(() => (address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error("no port"))));
+      server.close(() =>
+        address !== null && typeof address === "object" ? resolve(address.port) : reject(new Error("no port")),
+      );
     });
   });
 }
-

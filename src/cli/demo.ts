@@ -24,7 +24,8 @@ export async function command(io: CliIo, _args: readonly string[], options: Opti
   const state = join(text(options, "state") ?? ".firedrill", "demo");
   const app = await openApp(io, { ...options, state });
   const startedUs = app.clock.monoUs();
-  const tell = (line: string): void => io.err(`${formatDurationUs(app.clock.monoUs() - startedUs).padStart(11)}  ${line}\n`);
+  const tell = (line: string): void =>
+    io.err(`${formatDurationUs(app.clock.monoUs() - startedUs).padStart(11)}  ${line}\n`);
   const told = await tellStory(io, app, options, tell).catch((error: unknown) => {
     if (io.interrupted.aborted) return null;
     throw error;
@@ -37,7 +38,12 @@ export async function command(io: CliIo, _args: readonly string[], options: Opti
   return told.every(({ demo, end }) => end.result.exitCode === demo.expectedExit) ? 0 : EXIT_ERROR;
 }
 
-async function tellStory(io: CliIo, app: App, options: Options, tell: (line: string) => void): Promise<readonly Told[]> {
+async function tellStory(
+  io: CliIo,
+  app: App,
+  options: Options,
+  tell: (line: string) => void,
+): Promise<readonly Told[]> {
   const orders = wholeNumber(options, "rows", 1000) ?? 2_000_000;
   tell(`making a primary with ${orders.toLocaleString("en")} orders`);
   await using lab = await createLab(app, { orders, ttlMs: LAB_TTL_MS, signal: io.interrupted });
@@ -54,7 +60,12 @@ async function tellStory(io: CliIo, app: App, options: Options, tell: (line: str
 
 async function drill(io: CliIo, app: App, demo: DemoCase): Promise<DrillEnd> {
   const named = { inventory: demo.inventoryPath, system: "orders" };
-  const { plan, playbookText, inventoryText } = await loadPlan(io, shippedPlaybook("restore-latest.yaml"), named, stepCatalogue());
+  const { plan, playbookText, inventoryText } = await loadPlan(
+    io,
+    shippedPlaybook("restore-latest.yaml"),
+    named,
+    stepCatalogue(),
+  );
   const request = { plan, playbookText, inventoryText, trigger: `demo: ${demo.name}`, mode: "real" } as const;
   return followDrill(io, app, plan, { events: false, json: false }, (deps) => startRun(request, deps));
 }

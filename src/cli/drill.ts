@@ -24,7 +24,13 @@ export interface DrillEnd extends RunOutcome {
 }
 
 /** Follows a run that `begin` starts or resumes: shows it, stops it when asked, writes its report, prints its verdict. */
-export async function followDrill(io: CliIo, app: App, plan: Plan, show: DrillShow, begin: (deps: EngineDeps) => Promise<RunHandle>): Promise<DrillEnd> {
+export async function followDrill(
+  io: CliIo,
+  app: App,
+  plan: Plan,
+  show: DrillShow,
+  begin: (deps: EngineDeps) => Promise<RunHandle>,
+): Promise<DrillEnd> {
   const records: Recorded[] = [];
   const end = await untilEnd(io, app, plan, { records, show }, begin);
   const reportPath = await writeReport(end.dir, end.result, plan, records);
@@ -33,7 +39,13 @@ export async function followDrill(io: CliIo, app: App, plan: Plan, show: DrillSh
   return { ...end, reportPath };
 }
 
-async function untilEnd(io: CliIo, app: App, plan: Plan, seen: { records: Recorded[]; show: DrillShow }, begin: (deps: EngineDeps) => Promise<RunHandle>): Promise<RunOutcome> {
+async function untilEnd(
+  io: CliIo,
+  app: App,
+  plan: Plan,
+  seen: { records: Recorded[]; show: DrillShow },
+  begin: (deps: EngineDeps) => Promise<RunHandle>,
+): Promise<RunOutcome> {
   using watcher = watchRun(io, plan, app.clock);
   const observers: Observers = {
     onRecord(record) {
@@ -54,7 +66,13 @@ async function untilEnd(io: CliIo, app: App, plan: Plan, seen: { records: Record
   }
 }
 
-export async function writeReport(dir: string, result: RunResult, plan: Plan, records: readonly Recorded[], path = join(dir, "report.html")): Promise<string> {
+export async function writeReport(
+  dir: string,
+  result: RunResult,
+  plan: Plan,
+  records: readonly Recorded[],
+  path = join(dir, "report.html"),
+): Promise<string> {
   await writeFileAtomic(path, renderReport(result, plan, records));
   return path;
 }

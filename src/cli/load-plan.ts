@@ -42,7 +42,6 @@ export async function loadDocuments(io: CliIo, path: string, options: Options, c
   const inventory = inventoryPath === null || inventoryBytes === null ? null : parseInventory(io, inventoryPath, inventoryBytes);
   const faults = [...faultsOf(playbook), ...faultsOf(inventory)];
   if (playbook.kind === "faults" || inventory?.kind === "faults") throw new InputError(faults);
-  const decode = (bytes: Uint8Array): string => new TextDecoder().decode(bytes);
   return {
     playbook: playbook.value,
     inventory: inventory?.value ?? null,
@@ -53,6 +52,10 @@ export async function loadDocuments(io: CliIo, path: string, options: Options, c
 
 export function parseInventory(io: CliIo, path: string, bytes: Uint8Array): Parsed<InventoryDocument> {
   return loadInventory({ file: path, text: bytes, baseDir: dirname(resolve(io.cwd, path)) });
+}
+
+function decode(bytes: Uint8Array): string {
+  return new TextDecoder().decode(bytes);
 }
 
 /** `--inventory`, else `inventory.yaml` beside the playbook when there is one. */

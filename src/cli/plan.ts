@@ -32,8 +32,11 @@ function systemLine({ system }: Plan): string {
 }
 
 function objectivesLine({ objectives: { rtoMs, rpoMs, holdMs, clock, setBy } }: Plan): string {
-  const target = (name: string, ms: number | null, by: string | null): string => (ms === null ? `${name} not set` : `${name} ${formatDuration(ms)} (${by ?? "?"})`);
   return `objectives: ${target("RTO", rtoMs, setBy.rto)} by the ${clock} clock, ${target("RPO", rpoMs, setBy.rpo)}${holdMs === 0 ? "" : `, healthy for ${formatDuration(holdMs)}`}`;
+}
+
+function target(name: string, ms: number | null, by: string | null): string {
+  return ms === null ? `${name} not set` : `${name} ${formatDuration(ms)} (${by ?? "?"})`;
 }
 
 function phaseLines(plan: Plan, phase: PlanPhase): string[] {

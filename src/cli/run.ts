@@ -13,7 +13,13 @@ export async function command(io: CliIo, [path = ""]: readonly string[], options
   const { plan, playbookText, inventoryText } = await loadPlan(io, path, options, stepCatalogue());
   requireSound(plan);
   const app = await openApp(io, options);
-  const request = { plan, playbookText, inventoryText, trigger: text(options, "trigger") ?? "manual", mode: "real" } as const;
+  const request = {
+    plan,
+    playbookText,
+    inventoryText,
+    trigger: text(options, "trigger") ?? "manual",
+    mode: "real",
+  } as const;
   const show = { events: flag(options, "events"), json: flag(options, "json") };
   const { result } = await followDrill(io, app, plan, show, (deps) => startRun(request, deps));
   return exitCodeOf(result, text(options, "objectives") === "warn" ? "warn" : "enforce");

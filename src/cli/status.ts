@@ -8,10 +8,11 @@ import { flag, type Options } from "./options.ts";
 import { oneLine } from "./terminal/plain-text.ts";
 
 export async function command(io: CliIo, _args: readonly string[], options: Options): Promise<number> {
-  const { state, clock, engine } = await openApp(io, options);
+  const app = await openApp(io, options);
+  const { state, clock } = app;
   const open = (await listRuns(state.root, clock.bootId)).filter((run) => run.status !== "finished" || run.resources.length > 0);
   const halt = await haltInForce(state.root);
-  const found = (await Promise.all(engine().keepers.map((keeper) => keeper.list(state.installation, AbortSignal.timeout(30_000))))).flat();
+  const found = (await Promise.all(app.engine().keepers.map((keeper) => keeper.list(state.installation, AbortSignal.timeout(30_000))))).flat();
   if (flag(options, "json")) {
     printJson(io, { installation: state.installation, halt, runs: open, resources: found });
     return 0;

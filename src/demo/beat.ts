@@ -3,11 +3,22 @@ import type { DatabaseRef } from "../drills/database-ref.ts";
 import type { App } from "../wire.ts";
 
 /** A heartbeat into the demo's primary until it is told to stop; that its server dies is expected of it. */
-export function startBeating(app: App, database: DatabaseRef, intervalMs: number, signal: AbortSignal): { stop(): Promise<void> } {
+export function startBeating(
+  app: App,
+  database: DatabaseRef,
+  intervalMs: number,
+  signal: AbortSignal,
+): { stop(): Promise<void> } {
   const stopping = new AbortController();
   const both = AbortSignal.any([signal, stopping.signal]);
   const ended = runHeartbeat({
-    connect: (connectSignal) => app.sessions.open(database, { readOnly: false, statementTimeoutMs: 5000, connectTimeoutMs: 5000, signal: connectSignal }),
+    connect: (connectSignal) =>
+      app.sessions.open(database, {
+        readOnly: false,
+        statementTimeoutMs: 5000,
+        connectTimeoutMs: 5000,
+        signal: connectSignal,
+      }),
     schema: "firedrill",
     intervalMs,
     count: null,

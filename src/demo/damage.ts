@@ -17,7 +17,8 @@ export async function copyWithoutSegment(archive: string, copy: string, neededFr
   const needed = names.filter((name) => name > neededFrom);
   // Not the last: an archive that merely ends early is a shorter archive, one with a hole is a broken one.
   const missing = needed[Math.floor((needed.length - 1) / 2)];
-  if (missing === undefined || needed.length < 2) throw new Error(`the archive ends too early to have a hole after ${neededFrom}`);
+  if (missing === undefined || needed.length < 2)
+    throw new Error(`the archive ends too early to have a hole after ${neededFrom}`);
   for (const name of names) if (name !== missing) await copyFile(join(archive, name), join(copy, name));
   return missing;
 }

@@ -37,7 +37,14 @@ export interface LabRequest extends OrdersSize {
 
 const SUPERUSER = "postgres";
 /** Nothing of the first filling has to survive a crash: no WAL, no fsync, until the database is there. */
-const LOADING = { wal_level: "minimal", max_wal_senders: "0", fsync: "off", max_wal_size: "4GB", autovacuum: "off", maintenance_work_mem: "256MB" };
+const LOADING = {
+  wal_level: "minimal",
+  max_wal_senders: "0",
+  fsync: "off",
+  max_wal_size: "4GB",
+  autovacuum: "off",
+  maintenance_work_mem: "256MB",
+};
 const SERVING = { wal_level: "replica", max_wal_size: "1GB", checkpoint_timeout: "15min" };
 
 export async function createLab(app: App, request: LabRequest): Promise<Lab> {
@@ -65,17 +72,30 @@ async function newestServer(app: App, signal: AbortSignal): Promise<PostgresBina
 
 type LaunchPrimary = (settings: Readonly<Record<string, string>>, archiveDir: string | null) => Promise<LabServer>;
 
-async function preparePrimary(app: App, sandbox: SandboxRef, binaries: PostgresBinaries, signal: AbortSignal): Promise<LaunchPrimary> {
+async function preparePrimary(
+  app: App,
+  sandbox: SandboxRef,
+  binaries: PostgresBinaries,
+  signal: AbortSignal,
+): Promise<LaunchPrimary> {
   const user = process.getuid?.() === 0 ? { uid: sandbox.uid, gid: sandbox.gid } : null;
   const dataDir = join(sandbox.dir, "data", "primary");
-  const launcher: StartServerRequest["launcher"] = ({ argv, env, cwd }, abort) => app.sandboxes.launch(sandbox, { name: "primary", argv, env, cwd }, abort);
+  const launcher: StartServerRequest["launcher"] = ({ argv, env, cwd }, abort) =>
+    app.sandboxes.launch(sandbox, { name: "primary", argv, env, cwd }, abort);
   await mkdir(dataDir);
   await app.sandboxes.own(sandbox, dataDir);
   const common = { binaries, dataDir, user, superuser: SUPERUSER, launcher, signal };
   await initCluster({ ...common, password: null });
   const logPath = join(sandbox.dir, "log", "primary.log");
   return (settings, archiveDir) =>
-    startServer({ ...common, socketDir: join(sandbox.dir, "socket"), logPath, port: sandbox.port, archiveDir, settings: { shared_buffers: "256MB", ...settings } });
+    startServer({
+      ...common,
+      socketDir: join(sandbox.dir, "socket"),
+      logPath,
+      port: sandbox.port,
+      archiveDir,
+      settings: { shared_buffers: "256MB", ...settings },
+    });
 }
 
 async function load(app: App, server: LabServer, { orders, signal }: LabRequest): Promise<void> {
@@ -100,7 +120,15 @@ function labOf(app: App, sandbox: SandboxRef, server: LabServer, signal: AbortSi
     session: () => open(app, database, signal),
     archiveNow: () => archiveNow(app, database, signal),
     async takeBackup(name) {
-      const take = { database, into: backupsDir, name, method: "replication", format: "plain", label: name, checkpoint: "fast" } as const;
+      const take = {
+        database,
+        into: backupsDir,
+        name,
+        method: "replication",
+        format: "plain",
+        label: name,
+        checkpoint: "fast",
+      } as const;
       await app.maker.create(take, { signal, progress: () => undefined });
     },
     async lose() {
@@ -119,7 +147,9 @@ async function archiveNow(app: App, database: DatabaseRef, signal: AbortSignal):
   const [row] = await session.query<{ segment: string }>("select pg_walfile_name(pg_switch_wal()) as segment");
   const segment = row?.segment ?? "";
   for (;;) {
-    const [state] = await session.query<{ done: string }>("select coalesce(last_archived_wal, '') as done from pg_stat_archiver");
+    const [state] = await session.query<{ done: string }>(
+      "select coalesce(last_archived_wal, '') as done from pg_stat_archiver",
+    );
     if ((state?.done ?? "") >= segment) return segment;
     signal.throwIfAborted();
     await session.query("select pg_sleep(0.02)");

@@ -17,7 +17,11 @@ export function openShop(session: Session, perSecond: number): Shop {
   async function sell(): Promise<void> {
     await using connection = session;
     while (!closing.signal.aborted) {
-      await connection.query(PLACE_ORDER, [1 + (orders % 100), 1000 + orders, `Order placed while the demo ran, number ${orders}`]);
+      await connection.query(PLACE_ORDER, [
+        1 + (orders % 100),
+        1000 + orders,
+        `Order placed while the demo ran, number ${orders}`,
+      ]);
       orders += 1;
       await delay(1000 / perSecond, undefined, { signal: closing.signal });
     }

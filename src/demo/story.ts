@@ -42,12 +42,22 @@ export async function prepareCases(app: App, lab: Lab, tell: Tell, signal: Abort
   const missing = await copyWithoutSegment(lab.archiveDir, lab.path("archive-with-a-hole"), backedUpIn);
   return [
     await demoCase(lab, "sound", "the newest backup and its archive", 0, {}),
-    await demoCase(lab, "damaged-file", `a copy of the backup with one byte flipped in ${damaged}`, 1, { path: lab.path("backups-damaged") }),
-    await demoCase(lab, "missing-wal", `the archive without segment ${missing}`, 1, { wal: lab.path("archive-with-a-hole") }),
+    await demoCase(lab, "damaged-file", `a copy of the backup with one byte flipped in ${damaged}`, 1, {
+      path: lab.path("backups-damaged"),
+    }),
+    await demoCase(lab, "missing-wal", `the archive without segment ${missing}`, 1, {
+      wal: lab.path("archive-with-a-hole"),
+    }),
   ];
 }
 
-async function demoCase(lab: Lab, name: DemoCase["name"], what: string, expectedExit: 0 | 1, place: { path?: string; wal?: string }): Promise<DemoCase> {
+async function demoCase(
+  lab: Lab,
+  name: DemoCase["name"],
+  what: string,
+  expectedExit: 0 | 1,
+  place: { path?: string; wal?: string },
+): Promise<DemoCase> {
   const inventoryPath = lab.path(`inventory-${name}.yaml`);
   await writeFile(inventoryPath, inventory(lab, place), { mode: 0o600 });
   return { name, what, inventoryPath, expectedExit };

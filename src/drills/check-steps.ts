@@ -20,14 +20,22 @@ export function checkSteps(check: PlaybookCheck): readonly Fault[] {
 }
 
 function unknownStep({ draft, catalogue }: PlaybookCheck, step: WrittenStep, uses: string): readonly Fault[] {
-  const problem = { code: "UNKNOWN_STEP", message: `there is no step ${show(uses)}`, hint: suggestionHint(uses, catalogue.keys()) ?? "firedrill steps lists them" };
+  const problem = {
+    code: "UNKNOWN_STEP",
+    message: `there is no step ${show(uses)}`,
+    hint: suggestionHint(uses, catalogue.keys()) ?? "firedrill steps lists them",
+  };
   return faultAt(draft, [...step.path, "uses"], problem);
 }
 
 function wrongPhase({ draft }: PlaybookCheck, step: WrittenStep, signature: StepSignature): readonly Fault[] {
   if (signature.phases === undefined || signature.phases.includes(step.phase)) return [];
   const message = `${signature.uses} cannot stand in phase ${step.phase}`;
-  return faultAt(draft, [...step.path, "uses"], { code: "STEP_NOT_IN_PHASE", message, hint: `it belongs in ${signature.phases.join(" or ")}` });
+  return faultAt(draft, [...step.path, "uses"], {
+    code: "STEP_NOT_IN_PHASE",
+    message,
+    hint: `it belongs in ${signature.phases.join(" or ")}`,
+  });
 }
 
 function missingTimeout({ draft }: PlaybookCheck, step: WrittenStep, signature: StepSignature): readonly Fault[] {
@@ -36,20 +44,39 @@ function missingTimeout({ draft }: PlaybookCheck, step: WrittenStep, signature: 
   const given = step.spec.timeout ?? signature.defaultTimeoutMs ?? valueAt(draft.value, ["defaults", "timeout"]);
   if (given !== undefined) return [];
   const message = `step ${show(step.id)} has no timeout, and ${signature.uses} has none by default`;
-  return faultAt(draft, [...step.path, "uses"], { code: "MISSING_TIMEOUT", message, hint: "add timeout: 10m, or defaults: { timeout: 10m }" }, "key");
+  return faultAt(
+    draft,
+    [...step.path, "uses"],
+    { code: "MISSING_TIMEOUT", message, hint: "add timeout: 10m, or defaults: { timeout: 10m }" },
+    "key",
+  );
 }
 
 /**
  * The input against the step's own schema. What a template will put in is not known yet: its type is checked by the step
  * when it runs, everything else here.
  */
-export function inputFaults({ draft }: PlaybookCheck, step: WrittenStep, signature: StepSignature, input: JsonObject): readonly Fault[] {
+export function inputFaults(
+  { draft }: PlaybookCheck,
+  step: WrittenStep,
+  signature: StepSignature,
+  input: JsonObject,
+): readonly Fault[] {
   const schema = signature.with.def.catchall === undefined ? signature.with.strict() : signature.with;
   const parsed = schema.safeParse(input);
   if (parsed.success) return [];
-  const issues = parsed.error.issues.filter((issue) => issue.code === "unrecognized_keys" || !isOpen(valueAt(input, issue.path.map(String))));
+  const issues = parsed.error.issues.filter(
+    (issue) => issue.code === "unrecognized_keys" || !isOpen(valueAt(input, issue.path.map(String))),
+  );
   const base = [...step.path, "with"];
-  return issuesToFaults(issues, { source: draft.source, root: draft.root, base, schema, value: input, prefix: "WITH_" });
+  return issuesToFaults(issues, {
+    source: draft.source,
+    root: draft.root,
+    base,
+    schema,
+    value: input,
+    prefix: "WITH_",
+  });
 }
 
 function isOpen(value: JsonValue | undefined): boolean {

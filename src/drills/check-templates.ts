@@ -19,7 +19,8 @@ export function checkTemplates(check: PlaybookCheck): readonly Fault[] {
 function templateFaults(check: PlaybookCheck, step: WrittenStep, value: JsonValue, path: Path): readonly Fault[] {
   if (typeof value === "string") return hasTemplate(value) ? textFaults(check, step, value, path) : [];
   if (typeof value !== "object" || value === null) return [];
-  if (Array.isArray(value)) return value.flatMap((item: JsonValue, index) => templateFaults(check, step, item, [...path, index]));
+  if (Array.isArray(value))
+    return value.flatMap((item: JsonValue, index) => templateFaults(check, step, item, [...path, index]));
   return Object.entries(value).flatMap(([key, item]) => templateFaults(check, step, item, [...path, key]));
 }
 
@@ -38,7 +39,8 @@ function conditionFaults(check: PlaybookCheck, step: WrittenStep, at: ConditionP
   if (text === undefined) return [];
   const path = [...step.path, at];
   const condition = checkCondition(text, at);
-  if (condition.kind === "error") return faultInside(check.draft, path, condition.offset, { ...condition, code: "CONDITION_SYNTAX" });
+  if (condition.kind === "error")
+    return faultInside(check.draft, path, condition.offset, { ...condition, code: "CONDITION_SYNTAX" });
   return condition.references.flatMap((reference) => {
     const problem = referenceProblem(check, step, reference.path, false);
     return problem === undefined ? [] : faultInside(check.draft, path, reference.offset, problem);

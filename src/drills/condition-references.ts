@@ -13,10 +13,37 @@ export type Bounded =
 /** Each takes its body once per element; inside another the cost would multiply. */
 const MACROS = new Set(["all", "exists", "exists_one", "filter"]);
 const METHODS = new Set([
-  ...MACROS, "contains", "startsWith", "endsWith", "size", "lowerAscii", "upperAscii", "trim", "indexOf",
-  "getFullYear", "getMonth", "getDate", "getDayOfWeek", "getHours", "getMinutes", "getSeconds", "getMilliseconds",
+  ...MACROS,
+  "contains",
+  "startsWith",
+  "endsWith",
+  "size",
+  "lowerAscii",
+  "upperAscii",
+  "trim",
+  "indexOf",
+  "getFullYear",
+  "getMonth",
+  "getDate",
+  "getDayOfWeek",
+  "getHours",
+  "getMinutes",
+  "getSeconds",
+  "getMilliseconds",
 ]);
-const FUNCTIONS = new Set(["size", "has", "int", "uint", "double", "string", "bool", "type", "dyn", "timestamp", "duration"]);
+const FUNCTIONS = new Set([
+  "size",
+  "has",
+  "int",
+  "uint",
+  "double",
+  "string",
+  "bool",
+  "type",
+  "dyn",
+  "timestamp",
+  "duration",
+]);
 
 /** Lists the names a condition reads and refuses what could make it run long. */
 export function readReferences(root: ASTNode): Bounded {
@@ -34,7 +61,8 @@ function walk(node: ASTNode, bound: ReadonlySet<string>, inMacro: boolean, found
     if (!bound.has(first)) found.push({ path: chain, offset: node.start });
     return undefined;
   }
-  if (node.op === "call") return FUNCTIONS.has(node.args[0]) ? walkAll(node.args[1], bound, inMacro, found) : refuse(node, node.args[0]);
+  if (node.op === "call")
+    return FUNCTIONS.has(node.args[0]) ? walkAll(node.args[1], bound, inMacro, found) : refuse(node, node.args[0]);
   if (node.op === "rcall") return walkMethod(node.args, node, bound, inMacro, found);
   return walkAll(children(node.args), bound, inMacro, found);
 }
@@ -48,13 +76,24 @@ function walkMethod(
 ): Refused | undefined {
   if (!METHODS.has(name)) return refuse(node, name);
   if (!MACROS.has(name)) return walk(receiver, bound, inMacro, found) ?? walkAll(args, bound, inMacro, found);
-  if (inMacro) return { kind: "refused", message: `${name} stands inside another macro`, hint: "split the condition, or compute it in a query", offset: node.start };
+  if (inMacro)
+    return {
+      kind: "refused",
+      message: `${name} stands inside another macro`,
+      hint: "split the condition, or compute it in a query",
+      offset: node.start,
+    };
   const [variable] = args;
   const inner = variable?.op === "id" ? new Set([...bound, variable.args]) : bound;
   return walk(receiver, bound, inMacro, found) ?? walkAll(args.slice(1), inner, true, found);
 }
 
-function walkAll(nodes: readonly ASTNode[], bound: ReadonlySet<string>, inMacro: boolean, found: Reference[]): Refused | undefined {
+function walkAll(
+  nodes: readonly ASTNode[],
+  bound: ReadonlySet<string>,
+  inMacro: boolean,
+  found: Reference[],
+): Refused | undefined {
   for (const node of nodes) {
     const refused = walk(node, bound, inMacro, found);
     if (refused !== undefined) return refused;
@@ -63,7 +102,10 @@ function walkAll(nodes: readonly ASTNode[], bound: ReadonlySet<string>, inMacro:
 }
 
 function refuse(node: ASTNode, name: string): Refused {
-  const hint = name === "matches" ? "use contains, startsWith or endsWith" : `functions: ${[...FUNCTIONS.union(METHODS)].join(", ")}`;
+  const hint =
+    name === "matches"
+      ? "use contains, startsWith or endsWith"
+      : `functions: ${[...FUNCTIONS.union(METHODS)].join(", ")}`;
   return { kind: "refused", message: `${name}() is not available in conditions`, hint, offset: node.start };
 }
 
@@ -75,7 +117,9 @@ function chainOf(node: ASTNode): readonly string[] | undefined {
   const before = chainOf(target);
   if (before === undefined) return undefined;
   if (typeof name === "string") return [...before, name];
-  return name.op === "value" && (typeof name.args === "string" || typeof name.args === "bigint") ? [...before, String(name.args)] : undefined;
+  return name.op === "value" && (typeof name.args === "string" || typeof name.args === "bigint")
+    ? [...before, String(name.args)]
+    : undefined;
 }
 
 /** Operands come as a node, a list of nodes, or pairs of nodes (map literals). */

@@ -34,7 +34,8 @@ const EXPECT = WHEN.clone().registerVariable("outputs", "dyn");
 
 export function checkCondition(text: string, at: ConditionPlace): ConditionCheck {
   if (text.length > MAX_LENGTH) return refusal(`condition is longer than ${MAX_LENGTH} characters`, "simplify it", 0);
-  if (text.includes("${{")) return refusal("a condition takes names as they are, not ${{ }}", "write params.name == 'x'", text.indexOf("${{"));
+  if (text.includes("${{"))
+    return refusal("a condition takes names as they are, not ${{ }}", "write params.name == 'x'", text.indexOf("${{"));
   try {
     const parsed = environment(at).parse(text);
     const bounded = readReferences(parsed.ast);
@@ -59,14 +60,23 @@ function refusal(message: string, hint: string, offset: number): ConditionCheck 
 function fromError(error: unknown, text: string): ConditionCheck {
   const { message, offset } = describe(error);
   const hyphen = text.includes("-") && message.startsWith("Unknown variable");
-  return refusal(message, hyphen ? 'a name with a hyphen is written steps["the-name"]' : "CEL: params.x == 'y' && steps.restore.outputs.files > 0", offset);
+  return refusal(
+    message,
+    hyphen
+      ? 'a name with a hyphen is written steps["the-name"]'
+      : "CEL: params.x == 'y' && steps.restore.outputs.files > 0",
+    offset,
+  );
 }
 
 /** The library's errors carry a summary without the source excerpt, and a range. */
 function describe(error: unknown): { readonly message: string; readonly offset: number } {
   const summary = read(error, "summary") ?? read(error, "message");
   const start = read(read(error, "range"), "start");
-  return { message: printable(typeof summary === "string" ? summary : String(error), 160), offset: typeof start === "number" ? start : 0 };
+  return {
+    message: printable(typeof summary === "string" ? summary : String(error), 160),
+    offset: typeof start === "number" ? start : 0,
+  };
 }
 
 function read(value: unknown, name: string): unknown {
@@ -100,4 +110,3 @@ function toCel(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
   return new Map(Object.entries(value).map(([key, item]) => [key, toCel(item)]));
 }
-

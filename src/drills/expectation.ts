@@ -43,7 +43,11 @@ export function parseExpectation(text: string): ExpectationResult {
 }
 
 function error(message: string): ExpectationError {
-  return { kind: "error", message, hint: "write one of: > 0, == 'open', 42, between 1 and 10, in ['a', 'b'], matches /^v1/" };
+  return {
+    kind: "error",
+    message,
+    hint: "write one of: > 0, == 'open', 42, between 1 and 10, in ['a', 'b'], matches /^v1/",
+  };
 }
 
 function matching(pattern: string, text: string): ExpectationResult {
@@ -57,7 +61,8 @@ const MAX_MATCHED = 20_000;
 
 type Token = { readonly kind: "literal"; readonly literal: Literal } | { readonly kind: "word"; readonly word: string };
 
-const TOKEN = /\s*(?:(>=|<=|==|!=|>|<|\[|\]|,)|'([^']*)'|"([^"]*)"|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?)(?![\w.])|([A-Za-z]+)(?![\w.]))/uy;
+const TOKEN =
+  /\s*(?:(>=|<=|==|!=|>|<|\[|\]|,)|'([^']*)'|"([^"]*)"|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d{1,4})?)(?![\w.])|([A-Za-z]+)(?![\w.]))/uy;
 
 function tokenize(text: string): readonly Token[] | string {
   const tokens: Token[] = [];
@@ -81,7 +86,8 @@ function toToken([, symbol, single, double, number, word]: RegExpExecArray): Tok
     const value = parseDecimal(number);
     return value === undefined ? undefined : { kind: "literal", literal: { kind: "number", value } };
   }
-  if (word === "true" || word === "false") return { kind: "literal", literal: { kind: "boolean", value: word === "true" } };
+  if (word === "true" || word === "false")
+    return { kind: "literal", literal: { kind: "boolean", value: word === "true" } };
   if (word === "null") return { kind: "literal", literal: { kind: "null" } };
   return word === undefined ? undefined : { kind: "word", word };
 }
@@ -89,14 +95,18 @@ function toToken([, symbol, single, double, number, word]: RegExpExecArray): Tok
 function fromTokens(tokens: readonly Token[], text: string): ExpectationResult {
   const [first, second, third, fourth] = tokens;
   if (first === undefined) return error("expectation is empty");
-  if (first.kind === "literal") return tokens.length === 1 ? compare("==", first.literal, text) : error("something follows the value");
+  if (first.kind === "literal")
+    return tokens.length === 1 ? compare("==", first.literal, text) : error("something follows the value");
   const operator = OPERATORS.get(first.word);
   if (operator !== undefined) {
-    return second?.kind === "literal" && tokens.length === 2 ? compare(operator, second.literal, text) : error(`one value must follow ${first.word}`);
+    return second?.kind === "literal" && tokens.length === 2
+      ? compare(operator, second.literal, text)
+      : error(`one value must follow ${first.word}`);
   }
   if (first.word === "between") {
     const and = third?.kind === "word" && third.word === "and";
-    if (second?.kind !== "literal" || !and || fourth?.kind !== "literal" || tokens.length !== 4) return error("between takes two values: between 1 and 10");
+    if (second?.kind !== "literal" || !and || fourth?.kind !== "literal" || tokens.length !== 4)
+      return error("between takes two values: between 1 and 10");
     return { kind: "between", low: second.literal, high: fourth.literal, text };
   }
   if (first.word === "in") return membership(tokens.slice(1), text);
@@ -114,7 +124,8 @@ const OPERATORS: ReadonlyMap<string, Operator> = new Map<string, Operator>([
 
 function compare(operator: Operator, literal: Literal, text: string): ExpectationResult {
   const ordered = operator !== "==" && operator !== "!=";
-  if (ordered && literal.kind !== "number" && literal.kind !== "text") return error(`${operator} needs a number or a quoted text`);
+  if (ordered && literal.kind !== "number" && literal.kind !== "text")
+    return error(`${operator} needs a number or a quoted text`);
   return { kind: "compare", operator, literal, text };
 }
 
@@ -127,40 +138,43 @@ function membership(tokens: readonly Token[], text: string): ExpectationResult {
 }
 
 /** Numbers may be JS numbers, bigints or decimal text; booleans may be `t` and `f` as SQL prints them. */
-export function meets(expectation: Expectation, actual: JsonValue | bigint): boolean {
-  switch (expectation.kind) {
+export function meets(expected: Expectation, actual: JsonValue | bigint): boolean {
+  switch (expected.kind) {
     case "compare":
-      return holds(expectation.operator, order(actual, expectation.literal));
+      return holds(expected.operator, order(actual, expected.literal));
     case "between":
-      return holds(">=", order(actual, expectation.low)) && holds("<=", order(actual, expectation.high));
+      return holds(">=", order(actual, expected.low)) && holds("<=", order(actual, expected.high));
     case "in":
-      return expectation.literals.some((literal) => holds("==", order(actual, literal)));
+      return expected.literals.some((literal) => holds("==", order(actual, literal)));
     case "matches":
-      return (typeof actual === "string" || typeof actual === "number" || typeof actual === "bigint") && expectation.test(String(actual));
+      return (
+        (typeof actual === "string" || typeof actual === "number" || typeof actual === "bigint") &&
+        expected.test(String(actual))
+      );
     default:
-      return expectation satisfies never;
+      return expected satisfies never;
   }
 }
 
 /** How an actual value stands to a literal; `unordered`: different, but neither is the greater; undefined: cannot be said. */
 type Order = number | "unordered" | undefined;
 
-function holds(operator: Operator, order: Order): boolean {
-  if (order === undefined) return false;
-  if (order === "unordered") return operator === "!=";
+function holds(operator: Operator, standing: Order): boolean {
+  if (standing === undefined) return false;
+  if (standing === "unordered") return operator === "!=";
   switch (operator) {
     case ">":
-      return order > 0;
+      return standing > 0;
     case ">=":
-      return order >= 0;
+      return standing >= 0;
     case "<":
-      return order < 0;
+      return standing < 0;
     case "<=":
-      return order <= 0;
+      return standing <= 0;
     case "==":
-      return order === 0;
+      return standing === 0;
     case "!=":
-      return order !== 0;
+      return standing !== 0;
     default:
       return operator satisfies never;
   }

@@ -11,14 +11,26 @@ const SECRET = /^(?:env:[A-Za-z_][A-Za-z0-9_]{0,127}|file:[^\0\n]{1,4000})$/u;
 const secretRef = z
   .string({ error: (issue) => (issue.input === undefined ? undefined : PLAINTEXT) })
   .refine((text) => SECRET.test(text), { error: () => PLAINTEXT })
-  .meta({ pattern: "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$", examples: ["env:ORDERS_PASSWORD", "file:./orders.password"] });
-const PLAINTEXT = "PLAINTEXT_SECRET: a secret must be a reference, not the secret itself\nwrite env:NAME or file:path, and change the secret: it has been in a file";
+  .meta({
+    pattern: "^(env:[A-Za-z_][A-Za-z0-9_]*|file:.+)$",
+    examples: ["env:ORDERS_PASSWORD", "file:./orders.password"],
+  });
+const PLAINTEXT =
+  "PLAINTEXT_SECRET: a secret must be a reference, not the secret itself\nwrite env:NAME or file:path, and change the secret: it has been in a file";
 
-const port = z.int("BAD_PORT: a port is a whole number").min(1, "BAD_PORT: a port is from 1 to 65535").max(65_535, "BAD_PORT: a port is from 1 to 65535");
+const port = z
+  .int("BAD_PORT: a port is a whole number")
+  .min(1, "BAD_PORT: a port is from 1 to 65535")
+  .max(65_535, "BAD_PORT: a port is from 1 to 65535");
 
 const endpoint = z
   .strictObject({
-    host: z.string().regex(HOST, "BAD_HOST: a host is a name, an address, or the folder of a unix socket\nwithout scheme, user and port"),
+    host: z
+      .string()
+      .regex(
+        HOST,
+        "BAD_HOST: a host is a name, an address, or the folder of a unix socket\nwithout scheme, user and port",
+      ),
     port: port.default(5432),
   })
   .describe("Where a server listens.");
@@ -37,7 +49,10 @@ const system = z
   .strictObject({
     name: nameSchema().describe("What --system takes."),
     engine: z.enum(["postgresql"]),
-    environment: z.enum(["production", "staging", "test", "development"]).optional().describe("Without one it is treated as production."),
+    environment: z
+      .enum(["production", "staging", "test", "development"])
+      .optional()
+      .describe("Without one it is treated as production."),
     owner: lineSchema().optional(),
     tier: z.int().min(0).max(99).optional().describe("How important; 0 or 1 is most."),
     tags: z.record(nameSchema(), lineSchema()).default({}),
@@ -46,17 +61,38 @@ const system = z
       .prefault({})
       .describe("Sandboxes must not be able to reach any of them."),
     credentials: z
-      .strictObject({ user: lineSchema(63).optional(), password: secretRef.optional(), database: lineSchema(63).optional() })
+      .strictObject({
+        user: lineSchema(63).optional(),
+        password: secretRef.optional(),
+        database: lineSchema(63).optional(),
+      })
       .prefault({})
       .describe("How to log in; the password by reference only."),
     backups: z.array(backup).max(50).default([]),
     heartbeat: z
-      .strictObject({ schema: z.string().regex(/^[a-z_][a-z0-9_]{0,62}$/u, "BAD_NAME: a schema's name has lower-case letters, digits and _").default("firedrill"), interval: durationMs() })
+      .strictObject({
+        schema: z
+          .string()
+          .regex(/^[a-z_][a-z0-9_]{0,62}$/u, "BAD_NAME: a schema's name has lower-case letters, digits and _")
+          .default("firedrill"),
+        interval: durationMs(),
+      })
       .optional()
       .describe("Written by firedrill heartbeat."),
-    newest: z.string().min(1).max(10_000).optional().describe("Query for the time of the newest commit: select max(created_at) from orders."),
-    objectives: z.strictObject({ rto: durationMs().optional(), rpo: durationMs({ zero: true }).optional() }).prefault({}).describe("Default targets; a playbook's come first."),
-    extra: z.record(z.string(), z.unknown()).default({}).describe("Yours; playbooks read it as ${{ system.extra.name }}."),
+    newest: z
+      .string()
+      .min(1)
+      .max(10_000)
+      .optional()
+      .describe("Query for the time of the newest commit: select max(created_at) from orders."),
+    objectives: z
+      .strictObject({ rto: durationMs().optional(), rpo: durationMs({ zero: true }).optional() })
+      .prefault({})
+      .describe("Default targets; a playbook's come first."),
+    extra: z
+      .record(z.string(), z.unknown())
+      .default({})
+      .describe("Yours; playbooks read it as ${{ system.extra.name }}."),
   })
   .describe("A system.");
 export type SystemSpec = z.output<typeof system>;
@@ -65,7 +101,10 @@ export const inventorySchema = z
   .strictObject({
     apiVersion: z.literal(API_VERSION),
     kind: z.literal("Inventory"),
-    systems: z.array(system).min(1, "NO_SYSTEMS: the inventory has no systems\na drill needs something to drill").max(10_000),
+    systems: z
+      .array(system)
+      .min(1, "NO_SYSTEMS: the inventory has no systems\na drill needs something to drill")
+      .max(10_000),
   })
   .describe("The systems that drills are run against.");
 export type InventorySpec = z.output<typeof inventorySchema>;

@@ -13,12 +13,18 @@ export function inventoryJsonSchema(): JsonObject {
 export function playbookJsonSchema(catalogue: StepCatalogue): JsonObject {
   const schema = toJsonSchema(playbookSchema);
   const definitions = asObject(schema["$defs"]);
-  const signatures = [...catalogue.values()].filter((step) => step.phases?.join() !== "hold").toSorted((a, b) => (a.uses < b.uses ? -1 : 1));
+  const signatures = [...catalogue.values()]
+    .filter((step) => step.phases?.join() !== "hold")
+    .toSorted((a, b) => (a.uses < b.uses ? -1 : 1));
   const step = stepDefinition(asObject(definitions["Step"]), signatures);
   return { ...schema, title: "Firedrill playbook", $defs: { ...definitions, Step: step, Template: TEMPLATE } };
 }
 
-const TEMPLATE: JsonObject = { type: "string", pattern: "\\$\\{\\{.*\\}\\}", description: "A value by path: ${{ steps.restore.outputs.database }}." };
+const TEMPLATE: JsonObject = {
+  type: "string",
+  pattern: "\\$\\{\\{.*\\}\\}",
+  description: "A value by path: ${{ steps.restore.outputs.database }}.",
+};
 
 function stepDefinition(step: JsonObject, signatures: readonly StepSignature[]): JsonObject {
   if (signatures.length === 0) return step;
@@ -31,7 +37,11 @@ function inputRule(signature: StepSignature): JsonObject {
   const strict = signature.with.def.catchall === undefined ? signature.with.strict() : signature.with;
   const { $schema: _schema, ...input } = toJsonSchema(strict);
   const needed = Array.isArray(input["required"]) && input["required"].length > 0;
-  const then: JsonObject = { properties: { with: { ...templated(input), description: signature.summary } }, ...(needed ? { required: ["with"] } : {}) };
+  const then: JsonObject = {
+    properties: { with: { ...templated(input), description: signature.summary } },
+    ...(needed ? { required: ["with"] } : {}),
+  };
+  // oxlint-disable-next-line unicorn/no-thenable -- JSON Schema's own keyword, never awaited
   return { if: { properties: { uses: { const: signature.uses } }, required: ["uses"] }, then };
 }
 
@@ -39,7 +49,9 @@ function inputRule(signature: StepSignature): JsonObject {
 function templated(schema: JsonObject): JsonObject {
   const properties = schema["properties"];
   if (properties === undefined) return schema;
-  const wrapped = Object.entries(asObject(properties)).map(([name, value]) => [name, orTemplate(asObject(value))] as const);
+  const wrapped = Object.entries(asObject(properties)).map(
+    ([name, value]) => [name, orTemplate(asObject(value))] as const,
+  );
   return { ...schema, properties: Object.fromEntries(wrapped) };
 }
 

@@ -26,7 +26,11 @@ export type DraftResult<T> =
   | { readonly kind: "faults"; readonly faults: readonly Fault[] };
 
 /** Text to checked shape: YAML, the two header fields, then the schema. */
-export function loadDocument<S extends z.ZodType>(input: SourceInput, kind: string, schema: S): DraftResult<z.output<S>> {
+export function loadDocument<S extends z.ZodType>(
+  input: SourceInput,
+  kind: string,
+  schema: S,
+): DraftResult<z.output<S>> {
   const { source, root, faults } = readYaml(input);
   if (root === null) return { kind: "faults", faults };
   const value = toJson(root);
@@ -61,14 +65,24 @@ function pathKey(path: readonly PropertyKey[]): string {
 
 /** A document of another kind or version is only told that: everything else would be noise. */
 function headerFaults(source: SourceText, root: YamlNode, value: JsonValue, kind: string): readonly Fault[] {
-  if (root.kind !== "map") return [source.fault(root.offset, "WRONG_TYPE", "the document must be a map", `begin with apiVersion: ${API_VERSION}`)];
+  if (root.kind !== "map")
+    return [
+      source.fault(root.offset, "WRONG_TYPE", "the document must be a map", `begin with apiVersion: ${API_VERSION}`),
+    ];
   return [
     ...headerFault(source, root, "apiVersion", valueAt(value, ["apiVersion"]), API_VERSION, "WRONG_API_VERSION"),
     ...headerFault(source, root, "kind", valueAt(value, ["kind"]), kind, "WRONG_KIND"),
   ];
 }
 
-function headerFault(source: SourceText, root: Extract<YamlNode, { kind: "map" }>, field: string, actual: JsonValue | undefined, wanted: string, code: string): readonly Fault[] {
+function headerFault(
+  source: SourceText,
+  root: Extract<YamlNode, { kind: "map" }>,
+  field: string,
+  actual: JsonValue | undefined,
+  wanted: string,
+  code: string,
+): readonly Fault[] {
   if (actual === wanted) return [];
   const entry = root.entries.get(field);
   if (entry === undefined) {
@@ -77,5 +91,12 @@ function headerFault(source: SourceText, root: Extract<YamlNode, { kind: "map" }
     return [source.fault(root.offset, code, `missing field "${field}"`, hint)];
   }
   if (entry.value.tainted) return [];
-  return [source.fault(entry.value.offset, code, `"${field}" must be "${wanted}", is ${show(actual)}`, `write ${field}: ${wanted}`)];
+  return [
+    source.fault(
+      entry.value.offset,
+      code,
+      `"${field}" must be "${wanted}", is ${show(actual)}`,
+      `write ${field}: ${wanted}`,
+    ),
+  ];
 }

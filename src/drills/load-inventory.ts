@@ -45,7 +45,14 @@ function duplicateNames(draft: Draft<unknown>): readonly Fault[] {
     if (before === undefined) first.set(name.node.value, name.valueOffset);
     if (before === undefined) return [];
     const { line } = draft.source.position(before);
-    return [draft.source.fault(name.valueOffset, "DUPLICATE_SYSTEM", `system "${name.node.value}" is written twice, first on line ${line}`, "rename one")];
+    return [
+      draft.source.fault(
+        name.valueOffset,
+        "DUPLICATE_SYSTEM",
+        `system "${name.node.value}" is written twice, first on line ${line}`,
+        "rename one",
+      ),
+    ];
   });
 }
 
@@ -54,7 +61,9 @@ function templateFaults(draft: Draft<unknown>, node: YamlNode): readonly Fault[]
   if (node.kind === "map") return [...node.entries.values()].flatMap((entry) => templateFaults(draft, entry.value));
   if (node.kind === "list") return node.items.flatMap((item) => templateFaults(draft, item));
   if (typeof node.value !== "string" || !hasTemplate(node.value)) return [];
-  return [draft.source.fault(node.offset, "TEMPLATE_NOT_ALLOWED", "an inventory takes no templates", "write the value")];
+  return [
+    draft.source.fault(node.offset, "TEMPLATE_NOT_ALLOWED", "an inventory takes no templates", "write the value"),
+  ];
 }
 
 function snapshot(spec: SystemSpec, baseDir: string): SystemSnapshot {
@@ -72,7 +81,11 @@ function snapshot(spec: SystemSpec, baseDir: string): SystemSnapshot {
       password: credentials.password === undefined ? null : absoluteRef(credentials.password, baseDir),
       database: credentials.database ?? null,
     },
-    backups: spec.backups.map(({ kind, path, wal }) => ({ kind, path: resolve(baseDir, path), wal: wal === undefined ? null : resolve(baseDir, wal) })),
+    backups: spec.backups.map(({ kind, path, wal }) => ({
+      kind,
+      path: resolve(baseDir, path),
+      wal: wal === undefined ? null : resolve(baseDir, wal),
+    })),
     heartbeat: heartbeat === undefined ? null : { schema: heartbeat.schema, intervalMs: heartbeat.interval },
     newest: spec.newest ?? null,
     objectives: { rtoMs: spec.objectives.rto ?? null, rpoMs: spec.objectives.rpo ?? null },

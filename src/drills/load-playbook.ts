@@ -30,13 +30,19 @@ export function loadPlaybook(input: SourceInput, catalogue: StepCatalogue): Pars
   const { draft } = loaded;
   const steps = collectSteps(draft);
   const check: PlaybookCheck = { draft, catalogue, steps, graph: stepGraph(steps) };
-  const faults = steps.length > MAX_STEPS ? [...draft.faults, tooManySteps(draft, steps)] : [...draft.faults, ...allFaults(check)];
+  const faults =
+    steps.length > MAX_STEPS ? [...draft.faults, tooManySteps(draft, steps)] : [...draft.faults, ...allFaults(check)];
   if (draft.spec === null || faults.length > 0) return { kind: "faults", faults: orderFaults(faults) };
   return { kind: "ok", value: { file: input.file, sha256: draft.source.sha256, spec: draft.spec, check } };
 }
 
 function tooManySteps(draft: Draft<PlaybookSpec>, steps: readonly WrittenStep[]): Fault {
-  return draft.source.fault(draft.root.offset, "TOO_MANY_STEPS", `${steps.length} steps, over ${MAX_STEPS}`, "split the playbook");
+  return draft.source.fault(
+    draft.root.offset,
+    "TOO_MANY_STEPS",
+    `${steps.length} steps, over ${MAX_STEPS}`,
+    "split the playbook",
+  );
 }
 
 function allFaults(check: PlaybookCheck): readonly Fault[] {

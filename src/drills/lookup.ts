@@ -8,7 +8,8 @@ export type Lookup =
 export function lookup(root: object, path: readonly string[]): Lookup {
   let current: unknown = root;
   for (const [depth, segment] of path.entries()) {
-    if (typeof current !== "object" || current === null) return { kind: "missing", message: `nothing is below "${path[depth - 1] ?? ""}"`, depth, known: [] };
+    if (typeof current !== "object" || current === null)
+      return { kind: "missing", message: `nothing is below "${path[depth - 1] ?? ""}"`, depth, known: [] };
     if (!Object.prototype.propertyIsEnumerable.call(current, segment)) {
       return { kind: "missing", message: `there is no "${segment}"`, depth, known: Object.keys(current) };
     }

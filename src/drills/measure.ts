@@ -103,5 +103,11 @@ function evidence(started: EventOf<"run.started">, records: readonly Recorded[])
 function clockOf(records: readonly Recorded[], timeline: Timeline): RunResult["clock"] {
   const { bootChanges, wallJumps, wallUncertaintyUs } = timeline;
   const said = ofType(records, "run.resumed").some((record) => record.data.clockSuspect);
-  return { suspect: bootChanges > 0 || said, bootChanges, bootUncertaintyUs: BOOT_UNCERTAINTY_US, wallJumps, wallUncertaintyUs };
+  return {
+    suspect: bootChanges > 0 || said,
+    bootChanges,
+    bootUncertaintyUs: BOOT_UNCERTAINTY_US,
+    wallJumps,
+    wallUncertaintyUs,
+  };
 }

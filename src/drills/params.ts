@@ -15,8 +15,10 @@ const MAX_LENGTH = 10_000;
 
 /** From `--param name=text`. */
 export function paramFromText(spec: ParamSpec, text: string): ParamResult {
-  if (spec.type === "integer") return /^-?\d{1,16}$/u.test(text) ? typedParam(spec, Number(text)) : wrongType(spec, text);
-  if (spec.type === "boolean") return text === "true" || text === "false" ? typedParam(spec, text === "true") : wrongType(spec, text);
+  if (spec.type === "integer")
+    return /^-?\d{1,16}$/u.test(text) ? typedParam(spec, Number(text)) : wrongType(spec, text);
+  if (spec.type === "boolean")
+    return text === "true" || text === "false" ? typedParam(spec, text === "true") : wrongType(spec, text);
   return typedParam(spec, text);
 }
 
@@ -38,18 +40,37 @@ export function typedParam(spec: ParamSpec, value: JsonValue): ParamResult {
   }
 }
 
-const EXAMPLES = { integer: "as in 5", boolean: "true or false", string: "quote it", duration: "as in 15m", enum: "one of its values" } as const;
+const EXAMPLES = {
+  integer: "as in 5",
+  boolean: "true or false",
+  string: "quote it",
+  duration: "as in 15m",
+  enum: "one of its values",
+} as const;
 
 function wrongType(spec: ParamSpec, value: JsonValue): ParamResult {
-  return { kind: "error", code: "PARAM_TYPE", message: `value is ${showType(value)}, the parameter is of type ${spec.type}`, hint: EXAMPLES[spec.type] };
+  return {
+    kind: "error",
+    code: "PARAM_TYPE",
+    message: `value is ${showType(value)}, the parameter is of type ${spec.type}`,
+    hint: EXAMPLES[spec.type],
+  };
 }
 
 /** A value must not bring in a template of its own, nor characters that a playbook could not hold. */
 function plainText(value: string): ParamResult {
-  if (value.length > MAX_LENGTH) return { kind: "error", code: "PARAM_VALUE", message: `value is longer than ${MAX_LENGTH} characters` };
-  if (hasTemplate(value)) return { kind: "error", code: "TEMPLATE_NOT_ALLOWED", message: "a parameter's value takes no templates", hint: "write the value" };
+  if (value.length > MAX_LENGTH)
+    return { kind: "error", code: "PARAM_VALUE", message: `value is longer than ${MAX_LENGTH} characters` };
+  if (hasTemplate(value))
+    return {
+      kind: "error",
+      code: "TEMPLATE_NOT_ALLOWED",
+      message: "a parameter's value takes no templates",
+      hint: "write the value",
+    };
   const forbidden = forbiddenCharacter(value);
-  if (forbidden !== undefined) return { kind: "error", code: "PARAM_VALUE", message: `value has a ${forbidden.message}`, hint: forbidden.hint };
+  if (forbidden !== undefined)
+    return { kind: "error", code: "PARAM_VALUE", message: `value has a ${forbidden.message}`, hint: forbidden.hint };
   return { kind: "value", value };
 }
 
@@ -63,5 +84,10 @@ function enumParam(spec: ParamSpec, value: JsonValue): ParamResult {
   if (typeof value !== "string") return wrongType(spec, value);
   const values = spec.values ?? [];
   if (values.includes(value)) return plainText(value);
-  return { kind: "error", code: "PARAM_VALUE", message: `value ${show(value)} is not one of ${values.slice(0, 12).map(show).join(", ")}`, hint: suggestionHint(value, values) };
+  return {
+    kind: "error",
+    code: "PARAM_VALUE",
+    message: `value ${show(value)} is not one of ${values.slice(0, 12).map(show).join(", ")}`,
+    hint: suggestionHint(value, values),
+  };
 }

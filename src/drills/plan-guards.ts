@@ -17,17 +17,23 @@ export function guardStep(planning: Planning, step: WrittenStep, signature: Step
   if (name !== undefined && named === undefined) complain(["with", "system"], unknownSystem(planning.input, name));
   // --system named one that is not there: that was said, and this would only be its echo.
   const chosen = planning.system !== null || planning.input.systemName !== null;
-  if (signature.needsSystem && !chosen && name === undefined) complain(["uses"], missingSystem(planning, `step ${show(step.id)} needs a system`));
+  if (signature.needsSystem && !chosen && name === undefined)
+    complain(["uses"], missingSystem(planning, `step ${show(step.id)} needs a system`));
   for (const field of ["when", "expect"] as const) {
-    if (!chosen && namesSystem(step, field)) complain([field], missingSystem(planning, "the condition names the system"));
+    if (!chosen && namesSystem(step, field))
+      complain([field], missingSystem(planning, "the condition names the system"));
   }
   const target = named ?? planning.system;
-  if (signature.effect === "disruptive") guardProduction(planning, target?.name ?? null, target?.environment ?? "unlabelled", complain);
+  if (signature.effect === "disruptive")
+    guardProduction(planning, target?.name ?? null, target?.environment ?? "unlabelled", complain);
 }
 
 function missingSystem({ input }: Planning, message: string): Problem {
   const names = input.inventory?.systems.map((system) => system.name) ?? [];
-  const hint = names.length === 0 ? "give an inventory and choose: --inventory <file> --system <name>" : `choose one: --system ${names.slice(0, 8).join(" | ")}`;
+  const hint =
+    names.length === 0
+      ? "give an inventory and choose: --inventory <file> --system <name>"
+      : `choose one: --system ${names.slice(0, 8).join(" | ")}`;
   return { code: "MISSING_SYSTEM", message, hint };
 }
 
@@ -38,13 +44,21 @@ function namesSystem(step: WrittenStep, field: "when" | "expect"): boolean {
 }
 
 /** First of three consents (safety rule 3); approval and confirmation are asked for when it runs. */
-function guardProduction({ input }: Planning, name: string | null, environment: string, complain: (field: readonly string[], problem: Problem) => void): void {
+function guardProduction(
+  { input }: Planning,
+  name: string | null,
+  environment: string,
+  complain: (field: readonly string[], problem: Problem) => void,
+): void {
   if (input.playbook.spec.guardrails.allowProduction) return;
   if (environment !== "production" && environment !== "unlabelled") return;
   const what = name === null ? "a system that is not known" : `system ${show(name)}, which is ${environment}`;
   complain(["uses"], {
     code: "GUARD_PRODUCTION",
     message: `disruptive step on ${what}`,
-    hint: environment === "production" ? "guardrails: { allowProduction: true } is the first of three consents" : "label the system's environment in the inventory, or write guardrails: { allowProduction: true }",
+    hint:
+      environment === "production"
+        ? "guardrails: { allowProduction: true } is the first of three consents"
+        : "label the system's environment in the inventory, or write guardrails: { allowProduction: true }",
   });
 }

@@ -14,9 +14,16 @@ import { place } from "./yaml-tree.ts";
 export function planParams(input: BuildPlanInput, faults: Fault[]): JsonObject {
   const { spec } = input.playbook;
   const declared = new Map(Object.entries(spec.params));
-  const given = input.params instanceof Map ? new Map<string, string>(input.params) : new Map(Object.entries(input.params));
+  const given = new Map(isMap(input.params) ? input.params : Object.entries(input.params));
   for (const name of given.keys()) {
-    if (!declared.has(name)) faults.push(onCommandLine(name, { code: "UNKNOWN_PARAM", message: `there is no parameter ${show(name)}`, hint: suggestionHint(name, declared.keys()) ?? "the playbook declares none" }));
+    if (!declared.has(name))
+      faults.push(
+        onCommandLine(name, {
+          code: "UNKNOWN_PARAM",
+          message: `there is no parameter ${show(name)}`,
+          hint: suggestionHint(name, declared.keys()) ?? "the playbook declares none",
+        }),
+      );
   }
   return Object.fromEntries(
     [...declared].flatMap(([name, param]) => {
@@ -26,21 +33,49 @@ export function planParams(input: BuildPlanInput, faults: Fault[]): JsonObject {
   );
 }
 
-function valueOf(input: BuildPlanInput, name: string, spec: ParamSpec, text: string | undefined, faults: Fault[]): JsonValue | undefined {
+function valueOf(
+  input: BuildPlanInput,
+  name: string,
+  spec: ParamSpec,
+  text: string | undefined,
+  faults: Fault[],
+): JsonValue | undefined {
   if (text !== undefined) {
     const result = paramFromText(spec, text);
     if (result.kind === "value") return result.value;
     faults.push(onCommandLine(name, result));
     return undefined;
   }
-  if (spec.default !== undefined) return typeof spec.default === "number" && spec.type === "duration" ? String(spec.default) : spec.default;
+  if (spec.default !== undefined)
+    return typeof spec.default === "number" && spec.type === "duration" ? String(spec.default) : spec.default;
   if (spec.required === false) return null;
   const { draft } = input.playbook.check;
   const { keyOffset } = place(draft.root, ["params", name]);
-  faults.push(draft.source.fault(keyOffset, "MISSING_PARAM", `parameter ${show(name)} has no value and no default`, `give it: --param ${printable(name)}=...`));
+  faults.push(
+    draft.source.fault(
+      keyOffset,
+      "MISSING_PARAM",
+      `parameter ${show(name)} has no value and no default`,
+      `give it: --param ${printable(name)}=...`,
+    ),
+  );
   return undefined;
 }
 
-function onCommandLine(name: string, { code, message, hint }: { readonly code: string; readonly message: string; readonly hint?: string | undefined }): Fault {
-  return { file: `--param ${printable(name, 63)}`, line: 0, col: 0, code, message, ...(hint === undefined ? {} : { hint }) };
+function onCommandLine(
+  name: string,
+  { code, message, hint }: { readonly code: string; readonly message: string; readonly hint?: string | undefined },
+): Fault {
+  return {
+    file: `--param ${printable(name, 63)}`,
+    line: 0,
+    col: 0,
+    code,
+    message,
+    ...(hint === undefined ? {} : { hint }),
+  };
+}
+
+function isMap(params: BuildPlanInput["params"]): params is ReadonlyMap<string, string> {
+  return params instanceof Map;
 }

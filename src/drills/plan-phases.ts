@@ -7,7 +7,13 @@ export function planPhases(spec: PlaybookSpec, steps: readonly PlanStep[]): read
   return PHASES.flatMap((name) => {
     const members = steps.filter((step) => step.phase === name);
     if (members.length === 0) return [];
-    return [{ name, timeoutMs: writtenTimeout(spec, name) ?? longest(members), onFailure: name === "verify" ? "continue" : "stop" } as const];
+    return [
+      {
+        name,
+        timeoutMs: writtenTimeout(spec, name) ?? longest(members),
+        onFailure: name === "verify" ? "continue" : "stop",
+      } as const,
+    ];
   });
 }
 
@@ -17,5 +23,8 @@ function writtenTimeout(spec: PlaybookSpec, name: PhaseName): number | undefined
 
 /** All its steps one after the other, every attempt to its deadline, delays doubled each time as backoff does. */
 function longest(steps: readonly PlanStep[]): number {
-  return steps.reduce((sum, { timeoutMs, retry }) => sum + retry.attempts * timeoutMs + retry.delayMs * (2 ** (retry.attempts - 1) - 1), 0);
+  return steps.reduce(
+    (sum, { timeoutMs, retry }) => sum + retry.attempts * timeoutMs + retry.delayMs * (2 ** (retry.attempts - 1) - 1),
+    0,
+  );
 }

@@ -18,7 +18,11 @@ export function planSteps(planning: Planning, holdMs: number): readonly PlanStep
   const { steps } = planning.input.playbook.check;
   const planned = (phases: readonly string[]): readonly PlanStep[] =>
     steps.filter((step) => phases.includes(step.phase)).flatMap((step) => planStep(planning, step));
-  return [...planned(["prepare", "disaster", "recover", "verify"]), ...holdStep(planning, holdMs), ...planned(["return"])];
+  return [
+    ...planned(["prepare", "disaster", "recover", "verify"]),
+    ...holdStep(planning, holdMs),
+    ...planned(["return"]),
+  ];
 }
 
 function planStep(planning: Planning, step: WrittenStep): readonly PlanStep[] {
@@ -30,7 +34,21 @@ function planStep(planning: Planning, step: WrittenStep): readonly PlanStep[] {
   guardStep(planning, step, signature, input);
   const { spec } = step;
   const timeoutMs = spec.timeout ?? playbook.defaults.timeout ?? signature.defaultTimeoutMs ?? 0;
-  return [{ ...common(signature, step.id, spec.title), phase: step.phase, required: spec.required, with: input, needs: [...new Set(spec.needs)], after: check.graph.after(step)?.id ?? null, when: spec.when ?? null, expect: spec.expect ?? null, timeoutMs, retry: retryPolicy(spec, playbook.defaults.retry), line: lineOf(planning, step.path) }];
+  return [
+    {
+      ...common(signature, step.id, spec.title),
+      phase: step.phase,
+      required: spec.required,
+      with: input,
+      needs: [...new Set(spec.needs)],
+      after: check.graph.after(step)?.id ?? null,
+      when: spec.when ?? null,
+      expect: spec.expect ?? null,
+      timeoutMs,
+      retry: retryPolicy(spec, playbook.defaults.retry),
+      line: lineOf(planning, step.path),
+    },
+  ];
 }
 
 function common(signature: StepSignature, id: string, title: string | undefined) {
@@ -49,8 +67,13 @@ function plannedInput(planning: Planning, step: WrittenStep, signature: StepSign
   const base = [...step.path, "with"];
   const before = planning.faults.length;
   // A system that was asked for and is not there has its own fault; what names it is left alone.
-  const scope = { params: planning.params, system: planning.system ?? (planning.input.systemName === null ? null : undefined) };
-  const input = substituteObject(step.input, scope, (path, problem) => planning.faults.push(...faultAt(check.draft, [...base, ...path], problem)));
+  const scope = {
+    params: planning.params,
+    system: planning.system ?? (planning.input.systemName === null ? null : undefined),
+  };
+  const input = substituteObject(step.input, scope, (path, problem) =>
+    planning.faults.push(...faultAt(check.draft, [...base, ...path], problem)),
+  );
   if (planning.faults.length === before) planning.faults.push(...inputFaults(check, step, signature, input));
   return input;
 }
@@ -59,7 +82,11 @@ const DEFAULT_DELAY_MS = 5000;
 
 function retryPolicy(spec: StepSpec, defaults: RetrySpec | undefined): RetryPolicy {
   const retry = spec.retry ?? defaults;
-  return { attempts: retry?.attempts ?? 1, delayMs: retry?.delay ?? DEFAULT_DELAY_MS, on: [...new Set(retry?.on ?? ["transient" as const])] };
+  return {
+    attempts: retry?.attempts ?? 1,
+    delayMs: retry?.delay ?? DEFAULT_DELAY_MS,
+    on: [...new Set(retry?.on ?? ["transient" as const])],
+  };
 }
 
 function holdStep(planning: Planning, holdMs: number): readonly PlanStep[] {

@@ -17,14 +17,18 @@ export type Complain = (path: Path, problem: Problem) => void;
 
 /** Puts parameters and system values in; `${{ steps.* }}` and `${{ run.* }}` stay as text for the run. */
 export function substitute(value: JsonValue, scope: PlanScope, complain: Complain, path: Path = []): JsonValue {
-  if (typeof value === "string") return hasTemplate(value) ? substituteText(value, scope, (problem) => complain(path, problem)) : value;
+  if (typeof value === "string")
+    return hasTemplate(value) ? substituteText(value, scope, (problem) => complain(path, problem)) : value;
   if (typeof value !== "object" || value === null) return value;
-  if (Array.isArray(value)) return value.map((item: JsonValue, index) => substitute(item, scope, complain, [...path, index]));
+  if (Array.isArray(value))
+    return value.map((item: JsonValue, index) => substitute(item, scope, complain, [...path, index]));
   return substituteObject(value as JsonObject, scope, complain, path);
 }
 
 export function substituteObject(value: JsonObject, scope: PlanScope, complain: Complain, path: Path = []): JsonObject {
-  return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, substitute(item, scope, complain, [...path, key])]));
+  return Object.fromEntries(
+    Object.entries(value).map(([key, item]) => [key, substitute(item, scope, complain, [...path, key])]),
+  );
 }
 
 function substituteText(text: string, scope: PlanScope, complain: (problem: Problem) => void): JsonValue {
@@ -39,7 +43,9 @@ function substituteText(text: string, scope: PlanScope, complain: (problem: Prob
   return join(parts, text, complain);
 }
 
-type Part = { readonly kind: "known"; readonly value: JsonValue; readonly source: string } | { readonly kind: "open"; readonly source: string };
+type Part =
+  | { readonly kind: "known"; readonly value: JsonValue; readonly source: string }
+  | { readonly kind: "open"; readonly source: string };
 
 function known(part: TemplatePart, scope: PlanScope, complain: (problem: Problem) => void): Part {
   if (part.kind === "text") return { kind: "known", value: part.text, source: part.text };
@@ -48,7 +54,11 @@ function known(part: TemplatePart, scope: PlanScope, complain: (problem: Problem
   if (root !== "params" && root !== "system") return open;
   if (root === "system" && scope.system === undefined) return open;
   if (root === "system" && scope.system === null) {
-    complain({ code: "MISSING_SYSTEM", message: `${printable(part.source)} needs a system`, hint: "choose one: --system <name>" });
+    complain({
+      code: "MISSING_SYSTEM",
+      message: `${printable(part.source)} needs a system`,
+      hint: "choose one: --system <name>",
+    });
     return open;
   }
   const found = lookup({ params: scope.params, system: scope.system }, part.path);
@@ -65,8 +75,13 @@ function join(parts: readonly Part[], original: string, complain: (problem: Prob
     const text = parts.map((part) => (part.kind === "open" ? part.source : asText(part.value, part.source))).join("");
     const open = parts.filter((part) => part.kind === "open").length;
     const written = parseTemplate(text);
-    if (written.kind === "template" && written.parts.filter((part) => part.kind === "path").length === open) return text;
-    complain({ code: "TEMPLATE_NOT_ALLOWED", message: "the values put in make a new template", hint: "a value must not contain ${{" });
+    if (written.kind === "template" && written.parts.filter((part) => part.kind === "path").length === open)
+      return text;
+    complain({
+      code: "TEMPLATE_NOT_ALLOWED",
+      message: "the values put in make a new template",
+      hint: "a value must not contain ${{",
+    });
   } catch (error) {
     if (!(error instanceof FiredrillError)) throw error;
     complain({ code: error.code, message: error.message, hint: error.hint });

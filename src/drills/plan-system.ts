@@ -14,10 +14,13 @@ import { hasTemplate } from "./template.ts";
 export function chooseSystem(input: BuildPlanInput, params: JsonObject, faults: Fault[]): SystemSnapshot | null {
   if (input.systemName !== null) {
     const system = findSystem(input, input.systemName);
-    if (system === undefined) faults.push({ file: "--system", line: 0, col: 0, ...withoutUndefined(unknownSystem(input, input.systemName)) });
+    if (system === undefined)
+      faults.push({ file: "--system", line: 0, col: 0, ...withoutUndefined(unknownSystem(input, input.systemName)) });
     return system ?? null;
   }
-  const named = new Set(input.playbook.check.steps.flatMap((step) => namedSystem(input, step, step.input, params) ?? []));
+  const named = new Set(
+    input.playbook.check.steps.flatMap((step) => namedSystem(input, step, step.input, params) ?? []),
+  );
   const [only] = named;
   return only === undefined || named.size > 1 ? null : (findSystem(input, only) ?? null);
 }
@@ -27,16 +30,31 @@ export function findSystem(input: BuildPlanInput, name: string): SystemSnapshot 
 }
 
 export function unknownSystem(input: BuildPlanInput, name: string): Problem {
-  if (input.inventory === null) return { code: "UNKNOWN_SYSTEM", message: `system ${show(name)} is not known: there is no inventory`, hint: "give one: --inventory <file>" };
+  if (input.inventory === null)
+    return {
+      code: "UNKNOWN_SYSTEM",
+      message: `system ${show(name)} is not known: there is no inventory`,
+      hint: "give one: --inventory <file>",
+    };
   const names = input.inventory.systems.map((system) => system.name);
-  return { code: "UNKNOWN_SYSTEM", message: `there is no system ${show(name)} in the inventory`, hint: suggestionHint(name, names) };
+  return {
+    code: "UNKNOWN_SYSTEM",
+    message: `there is no system ${show(name)} in the inventory`,
+    hint: suggestionHint(name, names),
+  };
 }
 
 /** What a step's own `with: { system: name }` says, where its schema has such a field. */
-export function namedSystem(input: BuildPlanInput, step: WrittenStep, written: JsonObject, params: JsonObject): string | undefined {
+export function namedSystem(
+  input: BuildPlanInput,
+  step: WrittenStep,
+  written: JsonObject,
+  params: JsonObject,
+): string | undefined {
   const signature = step.uses === null ? undefined : input.catalogue.get(step.uses);
   const value = Object.hasOwn(written, "system") ? written["system"] : undefined;
-  if (value === undefined || signature === undefined || !fieldNames(signature.with, []).includes("system")) return undefined;
+  if (value === undefined || signature === undefined || !fieldNames(signature.with, []).includes("system"))
+    return undefined;
   const name = substitute(value, { params, system: undefined }, () => undefined);
   return typeof name === "string" && !hasTemplate(name) ? name : undefined;
 }

@@ -21,15 +21,29 @@ export interface Problem {
 }
 
 /** A fault at the value of a path, or at its key; none when that place already had one. */
-export function faultAt(draft: Draft<PlaybookSpec>, path: Path, problem: Problem, about: "key" | "value" = "value"): readonly Fault[] {
+export function faultAt(
+  draft: Draft<PlaybookSpec>,
+  path: Path,
+  problem: Problem,
+  about: "key" | "value" = "value",
+): readonly Fault[] {
   const spot = place(draft.root, path);
   if (spot.tainted) return [];
-  return [draft.source.fault(about === "key" ? spot.keyOffset : spot.valueOffset, problem.code, problem.message, problem.hint)];
+  return [
+    draft.source.fault(
+      about === "key" ? spot.keyOffset : spot.valueOffset,
+      problem.code,
+      problem.message,
+      problem.hint,
+    ),
+  ];
 }
 
 /** A fault at a character of a text, as near as its spelling allows. */
 export function faultInside(draft: Draft<PlaybookSpec>, path: Path, index: number, problem: Problem): readonly Fault[] {
   const spot = place(draft.root, path);
   if (spot.tainted) return [];
-  return [draft.source.fault(offsetInside(spot.node, index) ?? spot.valueOffset, problem.code, problem.message, problem.hint)];
+  return [
+    draft.source.fault(offsetInside(spot.node, index) ?? spot.valueOffset, problem.code, problem.message, problem.hint),
+  ];
 }

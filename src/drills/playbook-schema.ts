@@ -22,13 +22,19 @@ const objectives = z
     rto: durationMs().optional().describe("Longest time to recover. Overrides the inventory's."),
     rpo: durationMs({ zero: true }).optional().describe("Largest loss of data; 0s: none. Overrides the inventory's."),
     hold: durationMs().optional().describe("How long the recovered service must stay healthy (T7)."),
-    clock: z.enum(["total", "technical"]).default("total").describe("What the RTO is compared with: T6-T0, or T6-T3 without the time spent waiting."),
+    clock: z
+      .enum(["total", "technical"])
+      .default("total")
+      .describe("What the RTO is compared with: T6-T0, or T6-T3 without the time spent waiting."),
   })
   .describe("Targets. What is not set is measured and not judged.");
 
 const guardrails = z
   .strictObject({
-    allowProduction: z.boolean().default(false).describe("First of three consents that a disruptive step on production needs."),
+    allowProduction: z
+      .boolean()
+      .default(false)
+      .describe("First of three consents that a disruptive step on production needs."),
   })
   .describe("Consents.");
 
@@ -38,8 +44,14 @@ const parameter = z
   .strictObject({
     type: z.enum(PARAM_TYPES),
     description: lineSchema(500).optional(),
-    default: z.union([z.string().max(10_000), z.int(), z.boolean()]).optional().describe("Used when none is given."),
-    required: z.boolean().optional().describe("True by itself when there is no default. False: null when none is given."),
+    default: z
+      .union([z.string().max(10_000), z.int(), z.boolean()])
+      .optional()
+      .describe("Used when none is given."),
+    required: z
+      .boolean()
+      .optional()
+      .describe("True by itself when there is no default. False: null when none is given."),
     values: z.array(z.string().min(1).max(200)).min(1).max(100).optional().describe("Of an enum."),
   })
   .describe("A parameter: --param name=value.");
@@ -48,7 +60,12 @@ const retry = z
   .strictObject({
     attempts: z.int().min(1).max(10).default(1).describe("Including the first."),
     delay: durationMs().optional().describe("Before the second; grows from there. Default 5s."),
-    on: z.array(z.enum(["transient", "timeout"])).min(1).max(2).optional().describe("Classes of error that are tried again. Default transient."),
+    on: z
+      .array(z.enum(["transient", "timeout"]))
+      .min(1)
+      .max(2)
+      .optional()
+      .describe("Classes of error that are tried again. Default transient."),
   })
   .describe("Trying again.");
 
@@ -58,7 +75,11 @@ export const stepSchema = z
     title: lineSchema().optional(),
     uses: z.string().min(1).max(100).describe("Step of the library, family/name: firedrill steps lists them."),
     with: z.record(z.string(), z.unknown()).optional().describe("Input of the step; ${{ path }} puts values in."),
-    needs: z.array(z.string().min(1).max(63)).max(100).optional().describe("Steps of this phase that must have succeeded; replaces waiting for the step before."),
+    needs: z
+      .array(z.string().min(1).max(63))
+      .max(100)
+      .optional()
+      .describe("Steps of this phase that must have succeeded; replaces waiting for the step before."),
     when: z.string().min(1).max(2000).optional().describe("CEL over params, system, steps, run; false: skipped."),
     expect: z.string().min(1).max(2000).optional().describe("CEL over outputs and the same; false: a failed check."),
     timeout: durationMs().optional().describe("Deadline of one attempt."),
@@ -79,7 +100,10 @@ export const playbookSchema = z
     objectives: objectives.prefault({}),
     guardrails: guardrails.prefault({}),
     params: z.record(identifierSchema(), parameter).default({}).describe("Declared parameters."),
-    defaults: z.strictObject({ timeout: durationMs().optional(), retry: retry.optional() }).prefault({}).describe("For steps that do not say."),
+    defaults: z
+      .strictObject({ timeout: durationMs().optional(), retry: retry.optional() })
+      .prefault({})
+      .describe("For steps that do not say."),
     timeouts: z
       .strictObject({
         prepare: durationMs().optional(),

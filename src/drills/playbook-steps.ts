@@ -50,7 +50,10 @@ function textAt(value: JsonValue, field: string): string | undefined {
 function idMaker(taken: ReadonlySet<string>): (uses: string) => string {
   const counts = new Map<string, number>();
   return (uses) => {
-    const base = uses.toLowerCase().replaceAll(/[^a-z0-9_-]+/gu, "-").slice(0, 50);
+    const base = uses
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9_-]+/gu, "-")
+      .slice(0, 50);
     let count = (counts.get(base) ?? 0) + 1;
     while (taken.has(numbered(base, count))) count += 1;
     counts.set(base, count);

@@ -23,11 +23,15 @@ export function stepGraph(steps: readonly WrittenStep[]): StepGraph {
   };
   const waitsFor = (step: WrittenStep): readonly WrittenStep[] => {
     const previous = after(step);
-    const needed = (step.spec?.needs ?? []).flatMap((id) => byId.get(id) ?? []).filter((other) => other.phase === step.phase);
+    const needed = (step.spec?.needs ?? [])
+      .flatMap((id) => byId.get(id) ?? [])
+      .filter((other) => other.phase === step.phase);
     return previous === null ? needed : [previous, ...needed];
   };
   const isBefore = (earlier: WrittenStep, step: WrittenStep): boolean =>
-    earlier.phase === step.phase ? reaches(step, earlier, waitsFor) : PHASES.indexOf(earlier.phase) < PHASES.indexOf(step.phase);
+    earlier.phase === step.phase
+      ? reaches(step, earlier, waitsFor)
+      : PHASES.indexOf(earlier.phase) < PHASES.indexOf(step.phase);
   return { byId, after, waitsFor, isBefore };
 }
 

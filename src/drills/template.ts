@@ -13,7 +13,13 @@ export type TemplatePart =
 
 export type TemplateResult =
   | { readonly kind: "template"; readonly parts: readonly TemplatePart[] }
-  | { readonly kind: "error"; readonly code: TemplateFault; readonly message: string; readonly hint: string; readonly offset: number };
+  | {
+      readonly kind: "error";
+      readonly code: TemplateFault;
+      readonly message: string;
+      readonly hint: string;
+      readonly offset: number;
+    };
 
 export type TemplateFault = "TEMPLATE_UNCLOSED" | "TEMPLATE_SYNTAX" | "TEMPLATE_CODE";
 
@@ -51,8 +57,19 @@ export function parseTemplate(text: string): TemplateResult {
 }
 
 function badPath(path: string, offset: number): TemplateResult {
-  if (/^[\w.\s-]*$/u.test(path)) return problem("TEMPLATE_SYNTAX", `"${printable(path)}" is not a path`, "write ${{ params.name }} or ${{ steps.id.outputs.field }}", offset);
-  return problem("TEMPLATE_CODE", `"${printable(path)}" is code, a template takes a path only`, "compute in a step; when: and expect: take CEL", offset);
+  if (/^[\w.\s-]*$/u.test(path))
+    return problem(
+      "TEMPLATE_SYNTAX",
+      `"${printable(path)}" is not a path`,
+      "write ${{ params.name }} or ${{ steps.id.outputs.field }}",
+      offset,
+    );
+  return problem(
+    "TEMPLATE_CODE",
+    `"${printable(path)}" is code, a template takes a path only`,
+    "compute in a step; when: and expect: take CEL",
+    offset,
+  );
 }
 
 function problem(code: TemplateFault, message: string, hint: string, offset: number): TemplateResult {
@@ -89,7 +106,9 @@ function resolveText(text: string, scope: TemplateScope): JsonValue {
   if (template.kind === "error") throw new FiredrillError(template.code, template.message, { hint: template.hint });
   const [only] = template.parts;
   if (template.parts.length === 1 && only?.kind === "path") return valueOf(only, scope);
-  return template.parts.map((part) => (part.kind === "text" ? part.text : asText(valueOf(part, scope), part.source))).join("");
+  return template.parts
+    .map((part) => (part.kind === "text" ? part.text : asText(valueOf(part, scope), part.source)))
+    .join("");
 }
 
 type PathPart = Extract<TemplatePart, { readonly kind: "path" }>;
@@ -105,7 +124,11 @@ function valueOf(part: PathPart, scope: TemplateScope): JsonValue {
 /** Lists, maps and null have no one spelling inside a text. */
 export function asText(value: JsonValue, source: string): string {
   if (typeof value !== "object") return String(value);
-  throw new FiredrillError("TEMPLATE_NOT_TEXT", `${printable(source)} is ${value === null ? "empty" : "a list or map"}, it cannot stand inside a text`, {
-    hint: "make the template the whole value, or name a field of it",
-  });
+  throw new FiredrillError(
+    "TEMPLATE_NOT_TEXT",
+    `${printable(source)} is ${value === null ? "empty" : "a list or map"}, it cannot stand inside a text`,
+    {
+      hint: "make the template the whole value, or name a field of it",
+    },
+  );
 }

@@ -24,12 +24,26 @@ export function readYaml(input: SourceInput): YamlDocument {
   const [first, second] = documents;
   const several = found.some((fault) => fault.code === "YAML_MULTIPLE_DOCUMENTS");
   if (second !== undefined && !several) {
-    found.push(source.fault(second.range[0], "YAML_MULTIPLE_DOCUMENTS", "a second document begins", "one file holds one document"));
+    found.push(
+      source.fault(
+        second.range[0],
+        "YAML_MULTIPLE_DOCUMENTS",
+        "a second document begins",
+        "one file holds one document",
+      ),
+    );
   }
   // Half a document would only be told what it lacks.
   if (errors.length > 0 || several || second !== undefined) return { source, root: null, faults: found };
   if (first === undefined || isEmpty(first)) {
-    return { source, root: null, faults: [...found, source.fault(0, "YAML_EMPTY", "the document is empty", "see docs/playbook.md for a first one")] };
+    return {
+      source,
+      root: null,
+      faults: [
+        ...found,
+        source.fault(0, "YAML_EMPTY", "the document is empty", "see docs/playbook.md for a first one"),
+      ],
+    };
   }
   const builder = new TreeBuilder(source);
   const root = builder.node(first.contents, 1, first.range[0]);
@@ -38,12 +52,33 @@ export function readYaml(input: SourceInput): YamlDocument {
 
 function isEmpty(document: Document.Parsed): boolean {
   const { contents } = document;
-  return contents === null || (isScalar(contents) && contents.type === "PLAIN" && resolvePlain(contents.source).kind === "value" && contents.source === "");
+  return (
+    contents === null ||
+    (isScalar(contents) &&
+      contents.type === "PLAIN" &&
+      resolvePlain(contents.source).kind === "value" &&
+      contents.source === "")
+  );
 }
 
-const OPTIONS = { version: "1.2", schema: "failsafe", uniqueKeys: false, prettyErrors: false, logLevel: "silent", keepSourceTokens: false } as const;
+const OPTIONS = {
+  version: "1.2",
+  schema: "failsafe",
+  uniqueKeys: false,
+  prettyErrors: false,
+  logLevel: "silent",
+  keepSourceTokens: false,
+} as const;
 /** What the library says of things that were refused before, with their place. */
-const ALREADY_SAID = new Set(["BAD_ALIAS", "ALIAS_PROPS", "TAG_RESOLVE_FAILED", "MULTIPLE_TAGS", "MULTIPLE_ANCHORS", "BAD_PROP_ORDER", "BAD_DIRECTIVE"]);
+const ALREADY_SAID = new Set([
+  "BAD_ALIAS",
+  "ALIAS_PROPS",
+  "TAG_RESOLVE_FAILED",
+  "MULTIPLE_TAGS",
+  "MULTIPLE_ANCHORS",
+  "BAD_PROP_ORDER",
+  "BAD_DIRECTIVE",
+]);
 
 function compose(source: SourceText, tokens: readonly CST.Token[]) {
   const documents: Document.Parsed[] = [];
@@ -52,7 +87,14 @@ function compose(source: SourceText, tokens: readonly CST.Token[]) {
     documents.push(document);
     for (const error of document.errors) {
       if (ALREADY_SAID.has(error.code) || errors.length >= 20) continue;
-      errors.push(source.fault(error.pos[0], "YAML_SYNTAX", printable(error.message, 200), "check indentation, quotes and brackets on this line"));
+      errors.push(
+        source.fault(
+          error.pos[0],
+          "YAML_SYNTAX",
+          printable(error.message, 200),
+          "check indentation, quotes and brackets on this line",
+        ),
+      );
     }
   }
   return { documents, errors };
@@ -75,7 +117,8 @@ class TreeBuilder {
       const items = (): YamlNode[] => raw.items.map((item) => this.node(item, depth + 1, offset));
       return this.#tooDeep(depth, offset) ?? { kind: "list", offset, tainted: raw.tag !== undefined, items: items() };
     }
-    if (isScalar(raw)) return this.#scalar(raw.source ?? "", raw.value, raw.type ?? "PLAIN", offset, raw.tag !== undefined);
+    if (isScalar(raw))
+      return this.#scalar(raw.source ?? "", raw.value, raw.type ?? "PLAIN", offset, raw.tag !== undefined);
     // An alias (refused before), or a key without a value.
     return { kind: "scalar", offset, tainted: raw !== null, value: null, textOffset: null };
   }
@@ -99,7 +142,8 @@ class TreeBuilder {
 
   #key(raw: unknown, offset: number, entries: ReadonlyMap<string, YamlEntry>): string | undefined {
     const key = isScalar(raw) ? raw.value : undefined;
-    if (typeof key !== "string" || key === "" || key.length > 256) return this.#refuse(offset, "YAML_KEY", "a key must be a short text");
+    if (typeof key !== "string" || key === "" || key.length > 256)
+      return this.#refuse(offset, "YAML_KEY", "a key must be a short text");
     if (RESERVED_KEYS.has(key)) return this.#refuse(offset, "YAML_RESERVED_KEY", `key "${key}" is reserved`);
     if (key === "<<") return this.#refuse(offset, "YAML_MERGE_KEY", "merge key << is not allowed");
     const forbidden = forbiddenCharacter(key);
@@ -107,11 +151,22 @@ class TreeBuilder {
     const before = entries.get(key);
     if (before === undefined) return key;
     const { line } = this.#source.position(before.keyOffset);
-    return this.#refuse(offset, "YAML_DUPLICATE_KEY", `key "${printable(key)}" is written twice, first on line ${line}`);
+    return this.#refuse(
+      offset,
+      "YAML_DUPLICATE_KEY",
+      `key "${printable(key)}" is written twice, first on line ${line}`,
+    );
   }
 
   #refuse(offset: number, code: string, message: string): undefined {
-    this.faults.push(this.#source.fault(offset, code, message, code === "YAML_DUPLICATE_KEY" ? "keep one of them" : "rename or remove the key"));
+    this.faults.push(
+      this.#source.fault(
+        offset,
+        code,
+        message,
+        code === "YAML_DUPLICATE_KEY" ? "keep one of them" : "rename or remove the key",
+      ),
+    );
     return undefined;
   }
 

@@ -36,7 +36,12 @@ export function resolvePlain(text: string): ScalarResult {
   if (text.length > MAX_NUMBER_LENGTH) return { kind: "value", value: text };
   if (NOT_FINITE.test(text)) return notFinite();
   if (OTHER_BASE.test(text)) {
-    return { kind: "fault", code: "YAML_NUMBER_BASE", message: "the number looks like octal or hexadecimal", hint: "write a decimal number, or quote it" };
+    return {
+      kind: "fault",
+      code: "YAML_NUMBER_BASE",
+      message: "the number looks like octal or hexadecimal",
+      hint: "write a decimal number, or quote it",
+    };
   }
   if (INTEGER.test(text)) return integer(text);
   if (FLOAT.test(text)) return Number.isFinite(Number(text)) ? { kind: "value", value: Number(text) } : notFinite();
@@ -47,9 +52,19 @@ function integer(text: string): ScalarResult {
   const value = Number(text);
   // -0 is written 0: canonical JSON knows no other.
   if (Number.isSafeInteger(value)) return { kind: "value", value: value === 0 ? 0 : value };
-  return { kind: "fault", code: "YAML_INTEGER_TOO_LARGE", message: "the integer is beyond 2^53 and would lose digits", hint: "quote it" };
+  return {
+    kind: "fault",
+    code: "YAML_INTEGER_TOO_LARGE",
+    message: "the integer is beyond 2^53 and would lose digits",
+    hint: "quote it",
+  };
 }
 
 function notFinite(): ScalarResult {
-  return { kind: "fault", code: "YAML_NOT_FINITE", message: "the number is not finite", hint: "quote it when it is meant as text" };
+  return {
+    kind: "fault",
+    code: "YAML_NOT_FINITE",
+    message: "the number is not finite",
+    hint: "quote it when it is meant as text",
+  };
 }

@@ -30,7 +30,12 @@ export function readSource(input: SourceInput): { readonly source: SourceText; r
   const bytes = typeof input.text === "string" ? Buffer.from(input.text, "utf8") : input.text;
   if (bytes.length > MAX_SOURCE_BYTES) {
     const source = makeSource(input.file, "", bytes);
-    return { source, faults: [wholeFile(input.file, "YAML_TOO_LARGE", `file has ${bytes.length} bytes, over 1 MiB`, "split the playbook")] };
+    return {
+      source,
+      faults: [
+        wholeFile(input.file, "YAML_TOO_LARGE", `file has ${bytes.length} bytes, over 1 MiB`, "split the playbook"),
+      ],
+    };
   }
   const source = makeSource(input.file, decode(input.text), bytes);
   return { source, faults: characterFaults(source) };
@@ -58,7 +63,13 @@ function makeSource(file: string, text: string, bytes: Uint8Array): SourceText {
     text,
     sha256: sha256Hex(bytes),
     position,
-    fault: (offset, code, message, hint) => ({ file, ...position(offset), code, message, ...(hint === undefined ? {} : { hint }) }),
+    fault: (offset, code, message, hint) => ({
+      file,
+      ...position(offset),
+      code,
+      message,
+      ...(hint === undefined ? {} : { hint }),
+    }),
   };
 }
 
@@ -80,7 +91,7 @@ function lastAtOrBefore(starts: readonly number[], offset: number): number {
 }
 
 /** Characters that print as something else than they are, or as nothing. Tab and line ends are allowed. */
-const FORBIDDEN = /[\p{Cf}\p{Cs}\u2028\u2029\uFFFD\u0000-\u0008\u000B\u000C\u000E-\u001F\u007F-\u009F]|\r(?!\n)/gu;
+const FORBIDDEN = /(?![\t\n])(?!\r\n)[\p{Cc}\p{Cf}\p{Cs}\u2028\u2029\uFFFD]/gu;
 const MAX_CHARACTER_FAULTS = 20;
 
 export type CharacterFault = "YAML_ENCODING" | "YAML_CONTROL_CHARACTER" | "YAML_INVISIBLE_CHARACTER";
@@ -102,7 +113,11 @@ export function forbiddenCharacter(value: string) {
   return found === null ? undefined : describeCharacter(found[0]);
 }
 
-function describeCharacter(char: string): { readonly code: CharacterFault; readonly message: string; readonly hint: string } {
+function describeCharacter(char: string): {
+  readonly code: CharacterFault;
+  readonly message: string;
+  readonly hint: string;
+} {
   const point = char.codePointAt(0) ?? 0;
   const name = `U+${point.toString(16).toUpperCase().padStart(4, "0")}`;
   if (point === 0xff_fd || (point >= 0xd8_00 && point <= 0xdf_ff)) {

@@ -40,7 +40,8 @@ export function readTokens(source: SourceText): Tokens {
 
 function limitFault(source: SourceText, at: number, lexemes: number, frames: number): Fault | undefined {
   if (frames > MAX_FRAMES) return tooDeep(source, at);
-  if (lexemes > MAX_LEXEMES) return source.fault(at, "YAML_TOO_MANY_NODES", `over ${MAX_LEXEMES} tokens`, "split the file");
+  if (lexemes > MAX_LEXEMES)
+    return source.fault(at, "YAML_TOO_MANY_NODES", `over ${MAX_LEXEMES} tokens`, "split the file");
   return undefined;
 }
 
@@ -71,9 +72,17 @@ type Refusal = readonly [code: string, message: string, hint: string];
 function refusal(type: CST.TokenType | null, documents: number): Refusal | undefined {
   switch (type) {
     case "anchor":
-      return ["YAML_ANCHOR", "an anchor (&name) is not allowed", "write the value out where it is used, or quote it when it is meant as text"];
+      return [
+        "YAML_ANCHOR",
+        "an anchor (&name) is not allowed",
+        "write the value out where it is used, or quote it when it is meant as text",
+      ];
     case "alias":
-      return ["YAML_ALIAS", "an alias (*name) is not allowed", "write the value out, or quote it when it is meant as text"];
+      return [
+        "YAML_ALIAS",
+        "an alias (*name) is not allowed",
+        "write the value out, or quote it when it is meant as text",
+      ];
     case "tag":
       return ["YAML_TAG", "a tag (!name) is not allowed", "remove it, or quote the value when it is meant as text"];
     case "directive-line":
@@ -81,7 +90,6 @@ function refusal(type: CST.TokenType | null, documents: number): Refusal | undef
     case "doc-start":
       if (documents < 2) return undefined;
       return ["YAML_MULTIPLE_DOCUMENTS", "a second document begins", "one file holds one document"];
-    // oxlint-disable-next-line typescript/switch-exhaustiveness-check -- every other token is what YAML is made of
     default:
       return undefined;
   }

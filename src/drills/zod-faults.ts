@@ -39,13 +39,18 @@ const MAX_ISSUES = 500;
 const MAX_KEYS = 20;
 
 export function issuesToFaults(issues: readonly Issue[], context: FaultContext): readonly Fault[] {
-  return issues.slice(0, MAX_ISSUES).flatMap((issue) => say(issue, [], context)).flatMap((said) => located(said, context));
+  return issues
+    .slice(0, MAX_ISSUES)
+    .flatMap((issue) => say(issue, [], context))
+    .flatMap((said) => located(said, context));
 }
 
 function located(said: Said, context: FaultContext): readonly Fault[] {
   const spot = place(context.root, [...context.base, ...said.path]);
   if (spot.tainted) return [];
-  return [context.source.fault(said.about === "key" ? spot.keyOffset : spot.valueOffset, said.code, said.message, said.hint)];
+  return [
+    context.source.fault(said.about === "key" ? spot.keyOffset : spot.valueOffset, said.code, said.message, said.hint),
+  ];
 }
 
 const CODED = /^([A-Z][A-Z0-9_]{2,60}): ([^\n]*)(?:\n([^]*))?$/u;
@@ -81,7 +86,13 @@ function say(issue: Issue, before: Path, context: FaultContext): readonly Said[]
 
 function unknownField(path: Path, key: string, context: FaultContext): Said {
   const hint = suggestionHint(key, fieldNames(context.schema, path));
-  return { path: [...path, key], about: "key", code: `${context.prefix}UNKNOWN_FIELD`, message: `unknown field ${show(key)}`, hint };
+  return {
+    path: [...path, key],
+    about: "key",
+    code: `${context.prefix}UNKNOWN_FIELD`,
+    message: `unknown field ${show(key)}`,
+    hint,
+  };
 }
 
 const TYPE_NAMES: ReadonlyMap<string, string> = new Map([
@@ -99,18 +110,30 @@ function wrongType(expected: string, path: Path, context: FaultContext): Said {
   const value = valueAt(context.value, path);
   const field = show(fieldName(path, context));
   if (value === undefined) {
-    return { path, about: "key", code: `${context.prefix}MISSING_FIELD`, message: `missing field ${field}`, hint: `add ${field.slice(1, -1)}:` };
+    return {
+      path,
+      about: "key",
+      code: `${context.prefix}MISSING_FIELD`,
+      message: `missing field ${field}`,
+      hint: `add ${field.slice(1, -1)}:`,
+    };
   }
   const wanted = TYPE_NAMES.get(expected) ?? expected;
   const message = `${field} must be ${wanted}, is ${described(value, path, context)}`;
-  return { path, about: "value", code: `${context.prefix}WRONG_TYPE`, message, hint: expected === "string" && value !== null ? "quote it" : undefined };
+  return {
+    path,
+    about: "value",
+    code: `${context.prefix}WRONG_TYPE`,
+    message,
+    hint: expected === "string" && value !== null ? "quote it" : undefined,
+  };
 }
 
 function invalidChoice(values: readonly unknown[], path: Path, context: FaultContext): Said {
   const value = valueAt(context.value, path);
   const field = fieldName(path, context);
   if (value === undefined) return wrongType("string", path, context);
-  const hint = suggestionHint(String(value), values.map(String));
+  const hint = suggestionHint(typeof value === "string" ? value : "", values.map(String));
   const message = `${show(field)} must be ${values.map(show).join(" or ")}, is ${described(value, path, context)}`;
   return { path, about: "value", code: `${context.prefix}INVALID_VALUE`, message, hint };
 }
@@ -126,7 +149,10 @@ function fieldName(path: Path, { base }: FaultContext): string {
   const whole = [...base, ...path];
   const from = whole.findLastIndex((segment) => typeof segment === "string");
   if (from === -1) return "document";
-  return whole.slice(from).map((segment) => (typeof segment === "number" ? `[${segment}]` : segment)).join("");
+  return whole
+    .slice(from)
+    .map((segment) => (typeof segment === "number" ? `[${segment}]` : segment))
+    .join("");
 }
 
 const SECRET_FIELDS = /^(?:credentials|password|secret|token)$/iu;

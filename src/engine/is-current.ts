@@ -30,7 +30,8 @@ export function isCurrent(event: ChartEvent, state: RunState, memory: RunMemory)
     case "stopping.deadline_passed":
       return state.phase === "stopping";
     case "run.halted":
-      return !memory.halted && state.phase !== "cleanup" && state.phase !== "finished";
+      // During cleanup it stops nothing, but that somebody wanted to is on record.
+      return !memory.halted && state.phase !== "finished";
     case "cleanup.finished":
     case "cleanup.deadline_passed":
       return state.phase === "cleanup";

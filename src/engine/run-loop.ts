@@ -102,7 +102,13 @@ export class RunLoop {
     const { actions } = this.#session.log.record(event); // L1
     const effect = this.#followUp(event, input);
     if (effect !== null) effects.push(effect);
-    return actions;
+    return event.type === "step.guard_refused" ? [...actions, ...this.#haltByGuard(event.data.message)] : actions;
+  }
+
+  /** Beside the refusal and before what follows from it: who reads the record sees why the run stopped. */
+  #haltByGuard(reason: string): readonly Action[] {
+    const halt: ChartEvent = { type: "run.halted", data: { by: "guard", reason, who: null } };
+    return isCurrent(halt, this.#session.state, this.#session.memory) ? this.#session.log.record(halt).actions : [];
   }
 
   /** Answers what is asked, and what the answers ask in turn (L3): a list, as a chain of skipped steps may be long. */

@@ -19,7 +19,13 @@ export function renderJunit(result: RunResult): string {
     timestamp: new Date(Math.floor(result.run.startedWallUs / 1000)).toISOString(),
     hostname: result.run.host,
   };
-  const properties = { run: result.run.id, result: result.result, rule: result.rule, mode: result.run.mode, plan_sha256: result.run.planSha256 };
+  const properties = {
+    run: result.run.id,
+    result: result.result,
+    rule: result.rule,
+    mode: result.run.mode,
+    plan_sha256: result.run.planSha256,
+  };
   const lines = Object.entries(properties).map(([name, value]) => `    <property${attributes({ name, value })}/>`);
   return [
     '<?xml version="1.0" encoding="UTF-8"?>',
@@ -58,7 +64,8 @@ function stepCase(result: RunResult, step: RunResult["steps"][number]): Case {
   const head = { group: step.phase, name: `${step.title} (${step.id})`, timeUs };
   const check = result.checks.find((each) => each.step === step.id);
   if (check !== undefined) return { ...head, ...checkOutcome(check) };
-  const message = step.failure === null ? (step.skipped?.message ?? step.outcome) : `${step.failure.code} ${step.failure.message}`;
+  const message =
+    step.failure === null ? (step.skipped?.message ?? step.outcome) : `${step.failure.code} ${step.failure.message}`;
   if (step.outcome === "succeeded") return { ...head, kind: "passed", message: "" };
   if (step.outcome === "skipped" || step.outcome === "not_run") return { ...head, kind: "skipped", message };
   return { ...head, kind: step.failure?.class === "subject" ? "failure" : "error", message };
@@ -83,11 +90,18 @@ function attributes(values: Readonly<Record<string, string>>): string {
     .join("");
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;" };
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "\n": "&#10;",
+  "\t": "&#9;",
+  "\r": "&#13;",
+};
 
 /** XML 1.0 cannot hold most control characters, not even escaped (section 2.2): they become U+FFFD. */
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const NOT_XML = /[\u0000-\u0008\u000B\u000C\u000E-\u001F\uFFFE\uFFFF]|\p{Cs}/gu;
+const NOT_XML = /(?![\t\n\r])\p{Cc}|\p{Cs}|[\uFFFE\uFFFF]/gu;
 
 function escapeXml(text: string): string {
   return text.replaceAll(NOT_XML, "\uFFFD").replaceAll(/[&<>"\n\t\r]/gu, (char) => ENTITIES[char] ?? "");

@@ -36,11 +36,18 @@ export type DrillConditionName = "notBegun" | "notWinding" | "passed";
 
 /** The chart of a drill with these phases, given in drill order. */
 export function drillTable(phases: readonly PhaseShape[]): ChartTable<DrillVocabulary> {
+  const stopping = phases.length === 0 ? [] : [STOPPING];
+  const stoppingEdges = phases.length === 0 ? [] : STOPPING_EDGES;
   return {
     name: "drill",
     initial: "idle",
-    states: [IDLE, ...phases.map((phase) => phaseState(phase)), ...END_STATES],
-    edges: [...idleEdges(phases), ...phases.flatMap((phase, index) => phaseEdges(phases, phase, index)), ...END_EDGES],
+    states: [IDLE, ...phases.map((phase) => phaseState(phase)), ...stopping, ...END_STATES],
+    edges: [
+      ...idleEdges(phases),
+      ...phases.flatMap((phase, index) => phaseEdges(phases, phase, index)),
+      ...stoppingEdges,
+      ...END_EDGES,
+    ],
   };
 }
 
@@ -82,7 +89,7 @@ function phaseEdges(phases: readonly PhaseShape[], phase: PhaseShape, index: num
     ...(phase.onFailure === "stop" ? [windDown(name)] : []),
     afterPassing(name, phases[index + 1]?.name),
     afterFailing(name, returnAfter(phases, index)),
-    ...stoppingEdges(name),
+    ...edgesToStopping(name),
   ];
 }
 
@@ -117,7 +124,7 @@ function returnAfter(phases: readonly PhaseShape[], index: number): PhaseName | 
   return phases.slice(index + 1).find((later) => later.name === "return")?.name;
 }
 
-function stoppingEdges(name: PhaseName): readonly DrillEdge[] {
+function edgesToStopping(name: PhaseName): readonly DrillEdge[] {
   const toStopping = (event: DrillEventName, sentence: string): DrillEdge => ({ from: name, event, to: "stopping", note: "keepReason", sentence });
   return [
     toStopping("phase.deadline_passed", `The time of ${name} is over: everything is told to stop.`),
@@ -127,7 +134,7 @@ function stoppingEdges(name: PhaseName): readonly DrillEdge[] {
   ];
 }
 
-const END_EDGES: readonly DrillEdge[] = [
+const STOPPING_EDGES: readonly DrillEdge[] = [
   { from: "stopping", event: "STEPS_ENDED", to: "cleanup", sentence: "Nothing runs any more." },
   {
     from: "stopping",
@@ -136,6 +143,9 @@ const END_EDGES: readonly DrillEdge[] = [
     order: "abandonSteps",
     sentence: "The time for stopping is over: cleanup goes on without what still runs.",
   },
+];
+
+const END_EDGES: readonly DrillEdge[] = [
   { from: "cleanup", event: "cleanup.begun", to: "cleanup", note: "begun", sentence: "The deadline of cleanup is set: the ledger is being worked off." },
   { from: "cleanup", event: "cleanup.finished", to: "finished", sentence: "The ledger is worked off." },
   { from: "cleanup", event: "cleanup.deadline_passed", to: "finished", sentence: "The time for cleanup is over: what is left is listed." },
@@ -156,8 +166,14 @@ const PHASE_SENTENCES: Readonly<Record<PhaseName, string>> = {
   return: "The service is handed back and protected again.",
 };
 
+const STOPPING: StateRow<DrillVocabulary> = {
+  name: "stopping",
+  orders: ["armStoppingDeadline", "stopSteps"],
+  final: false,
+  sentence: "Nothing new starts; what runs is told to stop.",
+};
+
 const END_STATES: readonly StateRow<DrillVocabulary>[] = [
-  { name: "stopping", orders: ["armStoppingDeadline", "stopSteps"], final: false, sentence: "Nothing new starts; what runs is told to stop." },
   { name: "cleanup", orders: ["beginCleanup"], final: false, sentence: "What the run made is removed, from the ledger." },
   { name: "finished", orders: ["finish"], final: true, sentence: "The run is over." },
 ];

@@ -30,7 +30,7 @@ function asked(step: StepRun | undefined): readonly Action[] {
   switch (state) {
     case "guarded":
       return [{ type: "checkGuard", step: id, attempt }];
-    case "errored":
+    case "ready":
       return [{ type: "startStep", step: id, attempt }];
     case "skipping":
       return [{ type: "skipStep", step: id, reason: step.skipReason ?? "halted" }];

@@ -28,7 +28,8 @@ export function parseDecimal(text: string): Decimal | undefined {
 /** Negative, zero or positive, as `left` is less than, equal to or greater than `right`. */
 export function compareDecimals(left: Decimal, right: Decimal): number {
   const scale = Math.max(left.scale, right.scale);
-  const difference = left.digits * 10n ** BigInt(scale - left.scale) - right.digits * 10n ** BigInt(scale - right.scale);
+  const difference =
+    left.digits * 10n ** BigInt(scale - left.scale) - right.digits * 10n ** BigInt(scale - right.scale);
   if (difference === 0n) return 0;
   return difference < 0n ? -1 : 1;
 }

@@ -5,7 +5,8 @@ export function deepFreeze<T>(value: T): T {
     const next = open.pop();
     if (typeof next !== "object" || next === null || Object.isFrozen(next)) continue;
     Object.freeze(next);
-    open.push(...Object.values(next));
+    const children: readonly unknown[] = Object.values(next);
+    open.push(...children);
   }
   return value;
 }

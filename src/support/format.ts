@@ -22,7 +22,8 @@ function seconds(us: number, digits: number): string {
   const step = us < HOUR_US ? SECOND_US / 10 ** (us < MINUTE_US ? digits : 1) : SECOND_US;
   const rounded = Math.round(us / step) * step;
   if (rounded < MINUTE_US) return `${(rounded / SECOND_US).toFixed(digits)} s`;
-  if (rounded < HOUR_US) return parts([Math.floor(rounded / MINUTE_US), "m"], [(rounded % MINUTE_US) / SECOND_US, "s"], 1);
+  if (rounded < HOUR_US)
+    return parts([Math.floor(rounded / MINUTE_US), "m"], [(rounded % MINUTE_US) / SECOND_US, "s"], 1);
   if (rounded < DAY_US) return hours(rounded);
   return parts([Math.floor(rounded / DAY_US), "d"], [Math.floor((rounded % DAY_US) / HOUR_US), "h"], 0);
 }
@@ -92,7 +93,9 @@ export function formatWallUs(wallUs: number, digits: 0 | 3 | 6 = 3): string {
   const whole = Math.floor(wallUs / SECOND_US);
   const date = new Date(whole * 1000);
   if (Number.isNaN(date.getTime())) return "no valid date";
-  const fraction = String(wallUs - whole * SECOND_US).padStart(6, "0").slice(0, digits);
+  const fraction = String(wallUs - whole * SECOND_US)
+    .padStart(6, "0")
+    .slice(0, digits);
   const [day = "", time = ""] = date.toISOString().split("T");
   return `${day} ${time.slice(0, 8)}${digits === 0 ? "" : `.${fraction}`} UTC`;
 }

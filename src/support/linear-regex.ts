@@ -13,7 +13,8 @@ const MAX_REPEAT = 100;
 const MAX_GROUPS = 20;
 
 export function compileRegex(pattern: string): RegexResult {
-  if (pattern.length > MAX_PATTERN) return { kind: "error", message: `pattern is longer than ${MAX_PATTERN} characters` };
+  if (pattern.length > MAX_PATTERN)
+    return { kind: "error", message: `pattern is longer than ${MAX_PATTERN} characters` };
   try {
     const program = new Compiler(pattern).compile();
     return { kind: "regex", test: (text) => run(program, text) };
@@ -34,7 +35,7 @@ type Instruction =
   | { readonly op: "accept" };
 
 function run(program: readonly Instruction[], text: string): boolean {
-  const chars = [...text];
+  const chars = Array.from(text);
   let states = new Set<number>();
   for (let at = 0; at <= chars.length; at += 1) {
     // Unanchored: a match may begin at every position.
@@ -44,7 +45,12 @@ function run(program: readonly Instruction[], text: string): boolean {
     const next = new Set<number>();
     for (const state of states) {
       const instruction = program[state];
-      if (instruction?.op === "char" && instruction.matches(char) && follow(program, next, state + 1, at + 1, chars.length)) return true;
+      if (
+        instruction?.op === "char" &&
+        instruction.matches(char) &&
+        follow(program, next, state + 1, at + 1, chars.length)
+      )
+        return true;
     }
     states = next;
   }
@@ -52,7 +58,13 @@ function run(program: readonly Instruction[], text: string): boolean {
 }
 
 /** Adds a state and what is reached from it without reading; true when that accepts. */
-function follow(program: readonly Instruction[], states: Set<number>, from: number, at: number, length: number): boolean {
+function follow(
+  program: readonly Instruction[],
+  states: Set<number>,
+  from: number,
+  at: number,
+  length: number,
+): boolean {
   const open = [from];
   for (let state = open.pop(); state !== undefined; state = open.pop()) {
     if (states.has(state)) continue;
@@ -72,7 +84,7 @@ class Compiler {
   #groups = 0;
 
   constructor(pattern: string) {
-    this.#chars = [...pattern];
+    this.#chars = Array.from(pattern);
   }
 
   compile(): readonly Instruction[] {
@@ -105,10 +117,14 @@ class Compiler {
     if (this.#take("?")) return [{ op: "split", to: [1, size + 1] }, ...atom];
     const bounds = this.#bounds();
     if (bounds === undefined) return atom;
-    if ((size + 1) * Math.max(bounds.min, bounds.max ?? 0) > MAX_STATES) throw new PatternError("the pattern is too large");
+    if ((size + 1) * Math.max(bounds.min, bounds.max ?? 0) > MAX_STATES)
+      throw new PatternError("the pattern is too large");
     const fixed = Array.from({ length: bounds.min }, () => atom).flat();
     if (bounds.max === undefined) return [...fixed, ...star(atom)];
-    const optional = Array.from({ length: bounds.max - bounds.min }, () => [{ op: "split", to: [1, size + 1] } as const, ...atom]).flat();
+    const optional = Array.from({ length: bounds.max - bounds.min }, () => [
+      { op: "split", to: [1, size + 1] } as const,
+      ...atom,
+    ]).flat();
     return [...fixed, ...optional];
   }
 
@@ -119,7 +135,8 @@ class Compiler {
     const min = Number(match[1]);
     const unbounded = match[2] === "," && match[3] === "";
     const max = match[3] === "" ? min : Number(match[3]);
-    if (min > MAX_REPEAT || max > MAX_REPEAT || max < min) throw new PatternError(`a repeat must be in order and at most ${MAX_REPEAT}`);
+    if (min > MAX_REPEAT || max > MAX_REPEAT || max < min)
+      throw new PatternError(`a repeat must be in order and at most ${MAX_REPEAT}`);
     this.#at += match[0].length;
     return { min, max: unbounded ? undefined : max };
   }
@@ -132,7 +149,8 @@ class Compiler {
     if (char === ".") return [{ op: "char", matches: (seen) => seen !== "\n" }];
     if (char === "[") return [{ op: "char", matches: this.#class() }];
     if (char === "\\") return [{ op: "char", matches: this.#escape() }];
-    if (char === "*" || char === "+" || char === "?" || char === "{") throw new PatternError(`nothing stands before ${char}`);
+    if (char === "*" || char === "+" || char === "?" || char === "{")
+      throw new PatternError(`nothing stands before ${char}`);
     return [{ op: "char", matches: (seen) => seen === char }];
   }
 

@@ -16,7 +16,9 @@ export function show(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
   if (value === null || value === undefined) return "empty";
   if (typeof value === "object") return "a map";
-  return printable(String(value));
+  if (typeof value === "number" || typeof value === "boolean" || typeof value === "bigint")
+    return printable(`${value}`);
+  return typeof value;
 }
 
 /** What a person would call the type of a YAML value, with the value where that is short. */

@@ -6,7 +6,9 @@ const MAX_COMPARED = 100;
 export function suggest(word: string, known: Iterable<string>): string | undefined {
   if (word.length === 0 || word.length > MAX_WORD) return undefined;
   const allowed = Math.max(1, Math.floor(word.length / 3));
-  const near = [...known].filter((candidate) => Math.abs(candidate.length - word.length) <= allowed).slice(0, MAX_COMPARED);
+  const near = [...known]
+    .filter((candidate) => Math.abs(candidate.length - word.length) <= allowed)
+    .slice(0, MAX_COMPARED);
   let best: { readonly word: string; readonly distance: number } | undefined;
   for (const candidate of near) {
     const distance = editDistance(word.toLowerCase(), candidate.toLowerCase());
@@ -35,7 +37,8 @@ function editDistance(left: string, right: string): number {
     const current = [row];
     for (let column = 1; column <= right.length; column += 1) {
       const same = left[row - 1] === right[column - 1];
-      const swapped = row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
+      const swapped =
+        row > 1 && column > 1 && left[row - 1] === right[column - 2] && left[row - 2] === right[column - 1];
       current.push(
         Math.min(
           at(last, column) + 1,

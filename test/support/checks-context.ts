@@ -27,7 +27,13 @@ export interface ContextOptions {
 }
 
 export function stepContext(options: ContextOptions = {}): RecordingContext {
-  const recorded = { marks: [...(options.marks ?? [])], facts: [] as Fact[], services: [...(options.services ?? [])], deviations: [] as string[], progress: [] as Progress[] };
+  const recorded = {
+    marks: [...(options.marks ?? [])],
+    facts: [] as Fact[],
+    services: [...(options.services ?? [])],
+    deviations: [] as string[],
+    progress: [] as Progress[],
+  };
   const quiet = (): void => undefined;
   const refuse = (): never => {
     throw new Error("a check does not use this");
@@ -59,7 +65,11 @@ export function stepContext(options: ContextOptions = {}): RecordingContext {
 }
 
 /** Parses `with` as the engine does, then runs. */
-export async function runStep<I extends z.ZodObject, O extends z.ZodObject>(step: Step<I, O>, input: z.input<I>, ctx: StepContext): Promise<StepResult<z.input<O>>> {
+export async function runStep<I extends z.ZodObject, O extends z.ZodObject>(
+  step: Step<I, O>,
+  input: z.input<I>,
+  ctx: StepContext,
+): Promise<StepResult<z.input<O>>> {
   const result = await step.run(step.with.parse(input), ctx);
   // What a step gives must fit what it declares.
   step.outputs.parse(result.outputs);
@@ -76,7 +86,11 @@ export interface Judged<O> {
 }
 
 /** As {@link runStep}, for checks: the verdict and its texts in one flat object. */
-export async function runCheck<I extends z.ZodObject, O extends z.ZodObject>(step: Step<I, O>, input: z.input<I>, ctx: StepContext = stepContext()): Promise<Judged<z.input<O>>> {
+export async function runCheck<I extends z.ZodObject, O extends z.ZodObject>(
+  step: Step<I, O>,
+  input: z.input<I>,
+  ctx: StepContext = stepContext(),
+): Promise<Judged<z.input<O>>> {
   const result = await runStep(step, input, ctx);
   if (result.kind !== "check") throw new Error(`${step.uses} gave ${result.kind}, not a check`);
   const { passed, outputs, check } = result;

@@ -23,7 +23,12 @@ export async function overwrite(dataDir: string, file: string, offset: number, b
 }
 
 /** Rewrites one page and gives it a right checksum again, as a bug of the storage's software would: only amcheck can see it. */
-export async function rewritePage(dataDir: string, file: string, block: number, change: (page: Buffer) => void): Promise<void> {
+export async function rewritePage(
+  dataDir: string,
+  file: string,
+  block: number,
+  change: (page: Buffer) => void,
+): Promise<void> {
   const path = join(dataDir, file);
   const content = await readFile(path);
   const page = content.subarray(block * PAGE, (block + 1) * PAGE);

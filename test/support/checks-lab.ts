@@ -48,7 +48,10 @@ export async function npmPostgres(cacheDir: string): Promise<PostgresBinaries> {
 }
 
 /** `initdbArgs`: for clusters that the lab does not make, such as one without checksums. */
-export async function startChecksLab(settings: Readonly<Record<string, string>> = {}, initdbArgs: readonly string[] | null = null): Promise<ChecksLab> {
+export async function startChecksLab(
+  settings: Readonly<Record<string, string>> = {},
+  initdbArgs: readonly string[] | null = null,
+): Promise<ChecksLab> {
   const dir = await mkdtemp(join(tmpdir(), "fd-checks-"));
   let server: LabServer | null = null;
   const dispose = async (): Promise<void> => {
@@ -60,8 +63,14 @@ export async function startChecksLab(settings: Readonly<Record<string, string>> 
     await chmod(dir, 0o755);
     const binaries = await npmPostgres(join(dir, "bin"));
     const dataDir = join(dir, "data");
-    if (initdbArgs === null) await initCluster({ binaries, dataDir, user: labUser, superuser: "postgres", password: null, signal: SIGNAL });
-    else await promisify(execFile)(join(binaries.bin, "initdb"), ["-D", dataDir, "-U", "postgres", "--auth=trust", "--locale=C", "--no-sync", ...initdbArgs], { ...labUser, cwd: "/", env: { LC_ALL: "C" } });
+    if (initdbArgs === null)
+      await initCluster({ binaries, dataDir, user: labUser, superuser: "postgres", password: null, signal: SIGNAL });
+    else
+      await promisify(execFile)(
+        join(binaries.bin, "initdb"),
+        ["-D", dataDir, "-U", "postgres", "--auth=trust", "--locale=C", "--no-sync", ...initdbArgs],
+        { ...labUser, cwd: "/", env: { LC_ALL: "C" } },
+      );
     const start = async (): Promise<void> => {
       server = await startServer({
         binaries,
@@ -83,7 +92,12 @@ export async function startChecksLab(settings: Readonly<Record<string, string>> 
       return { ...server.database, sandbox: "lab", database: name };
     };
     const session = (name?: string): Promise<Session> =>
-      sessions.open(database(name), { readOnly: false, statementTimeoutMs: 0, connectTimeoutMs: 10_000, signal: SIGNAL });
+      sessions.open(database(name), {
+        readOnly: false,
+        statementTimeoutMs: 0,
+        connectTimeoutMs: 10_000,
+        signal: SIGNAL,
+      });
     const stop = async (mode: "fast" | "immediate"): Promise<void> => server?.stop(mode);
     return {
       dir,

@@ -23,7 +23,10 @@ function signature(uses: string, rest: Partial<StepSignature>): readonly [string
   return [uses, { ...base, ...rest }];
 }
 
-function withoutTimeout([uses, { defaultTimeoutMs: _none, ...rest }]: readonly [string, StepSignature]): readonly [string, StepSignature] {
+function withoutTimeout([uses, { defaultTimeoutMs: _none, ...rest }]: readonly [string, StepSignature]): readonly [
+  string,
+  StepSignature,
+] {
   return [uses, rest];
 }
 

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import type { Plan, PlanStep } from "../../src/drills/plan.ts";
 import { begun, heartbeat, recoveryPoint, server } from "./measure-drill.ts";
 import type { JournalBuilder } from "./measure-journal.ts";
@@ -10,7 +10,20 @@ export interface AnyDrill {
   readonly journal: JournalBuilder;
 }
 
-const ending = fc.constantFrom("ok", "no", "subject", "transient", "permanent", "timeout", "deadline", "condition", "stopped", "empty", "silent", "nothing");
+const ending = fc.constantFrom(
+  "ok",
+  "no",
+  "subject",
+  "transient",
+  "permanent",
+  "timeout",
+  "deadline",
+  "condition",
+  "stopped",
+  "empty",
+  "silent",
+  "nothing",
+);
 const disturbance = fc.constantFrom("none", "none", "none", "none", "halt", "resume", "reboot", "wall", "deviation");
 
 const shape = fc.record({
@@ -56,7 +69,8 @@ function ended(journal: JournalBuilder, step: PlanStep, how: string, ms: number,
   if (how === "nothing") return;
   if (how === "condition") return void journal.skip(step.id, "condition");
   if (how === "stopped") return void journal.skip(step.id, "phase_stopped");
-  if (how === "subject" || how === "transient" || how === "permanent" || how === "timeout") return void journal.errors(step.id, how, ms);
+  if (how === "subject" || how === "transient" || how === "permanent" || how === "timeout")
+    return void journal.errors(step.id, how, ms);
   if (how === "deadline") return void journal.timesOut(step.id, ms);
   if (how === "no") return void journal.checkFails(step.id, ms);
   journal.begin(step.id).after(ms);

@@ -25,16 +25,30 @@ export function sandboxed(journal = declared()): JournalBuilder {
 
 export function recovered(journal = sandboxed()): JournalBuilder {
   const t0 = journal.records.find((record) => record.type === "mark")?.wallUs ?? journal.wallUs;
-  journal.begin("restore").after(7990).mark("T4", { source: "prober", resolutionUs: 5000 }).mark("T5", { source: "prober", resolutionUs: 5000 });
+  journal
+    .begin("restore")
+    .after(7990)
+    .mark("T4", { source: "prober", resolutionUs: 5000 })
+    .mark("T5", { source: "prober", resolutionUs: 5000 });
   return journal.after(10).fact("restore", recoveryPoint(t0)).fact("restore", server("production")).succeed("restore");
 }
 
 export function verified(journal = recovered()): JournalBuilder {
   const t0 = journal.records.find((record) => record.type === "mark")?.wallUs ?? journal.wallUs;
-  return journal.phase("verify").begin("rows").after(3000).fact("rows", heartbeat(t0)).add({
-    type: "step.succeeded",
-    data: { step: "rows", attempt: 1, outputs: {}, check: { title: "Orders are there", expected: "> 0", actual: "2000000", coverage: null } },
-  });
+  return journal
+    .phase("verify")
+    .begin("rows")
+    .after(3000)
+    .fact("rows", heartbeat(t0))
+    .add({
+      type: "step.succeeded",
+      data: {
+        step: "rows",
+        attempt: 1,
+        outputs: {},
+        check: { title: "Orders are there", expected: "> 0", actual: "2000000", coverage: null },
+      },
+    });
 }
 
 export function complete(journal = verified()): JournalBuilder {
@@ -43,25 +57,58 @@ export function complete(journal = verified()): JournalBuilder {
 
 export function recoverySource(journal: JournalBuilder): Fact {
   return {
-    ...{ kind: "recovery_source", tool: "pg_basebackup", backupId: "2026-11-21T02", path: "/backups/base/2026-11-21T02", format: "plain" },
-    ...{ startedWallUs: journal.wallUs - 3_600_000_000, endedWallUs: journal.wallUs - 3_500_000_000, timeFrom: "backup_manifest" },
-    ...{ startLsn: "0/2000028", stopLsn: "0/2000100", timeline: 1, systemIdentifier: "7300000000000000001", sizeBytes: 523_000_000, files: 1290 },
-    ...{ manifestSha256: "d".repeat(64), selection: "newest", archiveEndLsn: "0/9000000" },
+    kind: "recovery_source",
+      tool: "pg_basebackup",
+      backupId: "2026-11-21T02",
+      path: "/backups/base/2026-11-21T02",
+      format: "plain",
+    startedWallUs: journal.wallUs - 3_600_000_000,
+      endedWallUs: journal.wallUs - 3_500_000_000,
+      timeFrom: "backup_manifest",
+    startLsn: "0/2000028",
+      stopLsn: "0/2000100",
+      timeline: 1,
+      systemIdentifier: "7300000000000000001",
+      sizeBytes: 523_000_000,
+      files: 1290,
+    manifestSha256: "d".repeat(64), selection: "newest", archiveEndLsn: "0/9000000",
   };
 }
 
 export function recoveryPoint(t0WallUs: number, changes: Partial<RecoveryPoint> = {}): RecoveryPoint {
   return {
-    ...{ kind: "recovery_point", target: "latest", lsn: "0/8FFFF28", timeline: 1, commitWallUs: t0WallUs - 5_000_000, expectedLsn: null },
-    from: { lsn: "pg_last_wal_replay_lsn()", timeline: "pg_control_checkpoint()", commitTime: "pg_last_xact_replay_timestamp()" },
+    kind: "recovery_point",
+      target: "latest",
+      lsn: "0/8FFFF28",
+      timeline: 1,
+      commitWallUs: t0WallUs - 5_000_000,
+      expectedLsn: null,
+    from: {
+      lsn: "pg_last_wal_replay_lsn()",
+      timeline: "pg_control_checkpoint()",
+      commitTime: "pg_last_xact_replay_timestamp()",
+    },
     ...changes,
   };
 }
 
 export function heartbeat(t0WallUs: number, changes: Partial<NewestSurvivor> = {}): NewestSurvivor {
-  return { kind: "newest_survivor", via: "heartbeat", what: "firedrill.heartbeat", newestWallUs: t0WallUs - 5_200_000, intervalUs: 1_000_000, ...changes };
+  return {
+    kind: "newest_survivor",
+    via: "heartbeat",
+    what: "firedrill.heartbeat",
+    newestWallUs: t0WallUs - 5_200_000,
+    intervalUs: 1_000_000,
+    ...changes,
+  };
 }
 
 export function server(durability: "production" | "throwaway"): Fact {
-  return { kind: "server_settings", version: "18.4", binaries: "/usr/lib/postgresql/18/bin", durability, settings: { archive_mode: "off" } };
+  return {
+    kind: "server_settings",
+    version: "18.4",
+    binaries: "/usr/lib/postgresql/18/bin",
+    durability,
+    settings: { archive_mode: "off" },
+  };
 }

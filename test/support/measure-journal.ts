@@ -1,7 +1,15 @@
 import type { Fact } from "../../src/drills/facts.ts";
 import type { MarkName } from "../../src/drills/marks.ts";
 import type { PhaseName } from "../../src/drills/phases.ts";
-import type { CheckDetail, FailureClass, HaltSource, MarkRecord, Recorded, RunEvent, SkipReason } from "../../src/drills/run-event.ts";
+import type {
+  CheckDetail,
+  FailureClass,
+  HaltSource,
+  MarkRecord,
+  Recorded,
+  RunEvent,
+  SkipReason,
+} from "../../src/drills/run-event.ts";
 import type { JsonObject } from "../../src/support/json.ts";
 
 const SKIPPED: Readonly<Record<SkipReason, string>> = {
@@ -48,14 +56,23 @@ export class JournalBuilder {
   }
 
   add(event: RunEvent): this {
-    const at = { seq: this.#records.length + 1, epoch: this.#epoch, boot: this.#boot, wallUs: this.#wallUs, monoUs: this.#monoUs };
+    const at = {
+      seq: this.#records.length + 1,
+      epoch: this.#epoch,
+      boot: this.#boot,
+      wallUs: this.#wallUs,
+      monoUs: this.#monoUs,
+    };
     this.#records.push({ ...event, ...at });
     return this;
   }
 
   start(mode: "real" | "simulated" = "real"): this {
     const who = { installation: "inst-1", host: "drill-host", user: "drill", pid: 4711, trigger: "manual", seed: "7" };
-    return this.add({ type: "run.started", data: { runId: "run-1", planSha256: "a".repeat(64), mode, tool: "firedrill 0.1.0", ...who } });
+    return this.add({
+      type: "run.started",
+      data: { runId: "run-1", planSha256: "a".repeat(64), mode, tool: "firedrill 0.1.0", ...who },
+    });
   }
 
   phase(phase: PhaseName): this {
@@ -63,7 +80,10 @@ export class JournalBuilder {
   }
 
   begin(step: string, attempt = 1): this {
-    return this.add({ type: "step.started", data: { step, attempt, key: `${step}-${attempt}`, deadlineMonoUs: this.#monoUs + 60_000_000 } });
+    return this.add({
+      type: "step.started",
+      data: { step, attempt, key: `${step}-${attempt}`, deadlineMonoUs: this.#monoUs + 60_000_000 },
+    });
   }
 
   succeed(step: string, options: { attempt?: number; outputs?: JsonObject; check?: CheckDetail | null } = {}): this {
@@ -72,7 +92,11 @@ export class JournalBuilder {
   }
 
   /** Begins, takes `ms`, succeeds. */
-  ok(step: string, ms: number, options: { attempt?: number; outputs?: JsonObject; check?: CheckDetail | null } = {}): this {
+  ok(
+    step: string,
+    ms: number,
+    options: { attempt?: number; outputs?: JsonObject; check?: CheckDetail | null } = {},
+  ): this {
     return this.begin(step, options.attempt).after(ms).succeed(step, options);
   }
 
@@ -86,7 +110,13 @@ export class JournalBuilder {
   }
 
   errors(step: string, failure: FailureClass, ms: number, attempt = 1): this {
-    const error = { class: failure, code: `TEST_${failure.toUpperCase()}`, message: `${failure} fault`, hint: null, details: {} };
+    const error = {
+      class: failure,
+      code: `TEST_${failure.toUpperCase()}`,
+      message: `${failure} fault`,
+      hint: null,
+      details: {},
+    };
     return this.begin(step, attempt).after(ms).add({ type: "step.errored", data: { step, attempt, error } });
   }
 
@@ -100,7 +130,15 @@ export class JournalBuilder {
   }
 
   mark(mark: MarkName, changes: Partial<MarkRecord> = {}): this {
-    const data = { mark, wallUs: this.#wallUs, monoUs: this.#monoUs, source: "orchestrator", resolutionUs: 0, note: null, ...changes };
+    const data = {
+      mark,
+      wallUs: this.#wallUs,
+      monoUs: this.#monoUs,
+      source: "orchestrator",
+      resolutionUs: 0,
+      note: null,
+      ...changes,
+    };
     return this.add({ type: "mark", data });
   }
 
@@ -123,7 +161,15 @@ export class JournalBuilder {
 
   resource(id: string, step = "sandbox"): this {
     const labels = { installation: "inst-1", run: "run-1", epoch: this.#epoch };
-    const resource = { id, kind: "sandbox-process", step, title: `sandbox ${id}`, labels, ttlMs: 7_200_000, locator: { dir: `/tmp/${id}` } } as const;
+    const resource = {
+      id,
+      kind: "sandbox-process",
+      step,
+      title: `sandbox ${id}`,
+      labels,
+      ttlMs: 7_200_000,
+      locator: { dir: `/tmp/${id}` },
+    } as const;
     this.add({ type: "resource.planned", data: { resource } });
     return this.add({ type: "resource.created", data: { id, locator: resource.locator } });
   }
@@ -153,5 +199,11 @@ export class JournalBuilder {
 }
 
 export function detail(step: string, changes: Partial<CheckDetail> = {}): CheckDetail {
-  return { title: `Check ${step}`, expected: "> 0", actual: "2000000", coverage: { checked: 14, total: 14, unit: "tables" }, ...changes };
+  return {
+    title: `Check ${step}`,
+    expected: "> 0",
+    actual: "2000000",
+    coverage: { checked: 14, total: 14, unit: "tables" },
+    ...changes,
+  };
 }

@@ -20,7 +20,7 @@ export function drillPlan(options: PlanOptions = {}): Plan {
     owner: "team-orders",
     controls: ["soc2:A1.3"],
     objectives: {
-      ...{ rtoMs: 60_000, rpoMs: 60_000, holdMs: 0, clock: "total", setBy: { rto: "playbook", rpo: "playbook" } },
+      rtoMs: 60_000, rpoMs: 60_000, holdMs: 0, clock: "total", setBy: { rto: "playbook", rpo: "playbook" },
       ...options.objectives,
     },
     guardrails: { allowProduction: false },
@@ -33,7 +33,12 @@ export function drillPlan(options: PlanOptions = {}): Plan {
       onFailure: name === "verify" ? "continue" : "stop",
     })),
     steps,
-    source: { playbookPath: "playbooks/restore-latest.yaml", playbookSha256: "b".repeat(64), inventoryPath: "inventory.yaml", inventorySha256: "c".repeat(64) },
+    source: {
+      playbookPath: "playbooks/restore-latest.yaml",
+      playbookSha256: "b".repeat(64),
+      inventoryPath: "inventory.yaml",
+      inventorySha256: "c".repeat(64),
+    },
   };
 }
 
@@ -59,17 +64,39 @@ export function restoreSteps(): readonly PlanStep[] {
   return [
     planStep("backup", "prepare", { uses: "backup/find", title: "Find the newest usable backup" }),
     planStep("declare", "disaster", { uses: "disaster/declare", title: "Declare the primary lost" }),
-    planStep("sandbox", "recover", { uses: "sandbox/create", effect: "sandbox", title: "Create a fenced sandbox", creates: ["sandbox-process"] }),
-    planStep("restore", "recover", { uses: "postgres/restore", effect: "sandbox", after: "sandbox", title: "Restore the backup" }),
+    planStep("sandbox", "recover", {
+      uses: "sandbox/create",
+      effect: "sandbox",
+      title: "Create a fenced sandbox",
+      creates: ["sandbox-process"],
+    }),
+    planStep("restore", "recover", {
+      uses: "postgres/restore",
+      effect: "sandbox",
+      after: "sandbox",
+      title: "Restore the backup",
+    }),
     checkStep("rows", "verify", { title: "Orders are there" }),
-    checkStep("amcheck", "verify", { uses: "postgres/amcheck", required: false, after: "rows", title: "Indexes are sound" }),
+    checkStep("amcheck", "verify", {
+      uses: "postgres/amcheck",
+      required: false,
+      after: "rows",
+      title: "Indexes are sound",
+    }),
   ];
 }
 
 export function planStep(id: string, phase: PhaseName, changes: Partial<PlanStep> = {}): PlanStep {
   return {
-    ...{ id, phase, title: `Step ${id}`, uses: "test/step", role: "action", effect: "read", idempotent: true, required: true },
-    ...{ creates: [], with: {}, needs: [], after: null, when: null, expect: null, timeoutMs: 60_000, line: 1 },
+    id,
+      phase,
+      title: `Step ${id}`,
+      uses: "test/step",
+      role: "action",
+      effect: "read",
+      idempotent: true,
+      required: true,
+    creates: [], with: {}, needs: [], after: null, when: null, expect: null, timeoutMs: 60_000, line: 1,
     retry: { attempts: 1, delayMs: 0, on: [] },
     ...changes,
   };

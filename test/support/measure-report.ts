@@ -10,25 +10,94 @@ export interface Drill {
 }
 
 export function passedDrill(): Drill {
-  const steps = [...restoreSteps(), checkStep("fingerprint", "verify", { uses: "postgres/fingerprint", title: "Contents equal the fingerprint", after: "amcheck" }), holdStep()];
-  const journal = restored(sandboxed(prepared().phase("disaster").begin("declare").after(3).mark("T0", { resolutionUs: 1000, note: "declared" }).succeed("declare")));
+  const steps = [
+    ...restoreSteps(),
+    checkStep("fingerprint", "verify", {
+      uses: "postgres/fingerprint",
+      title: "Contents equal the fingerprint",
+      after: "amcheck",
+    }),
+    holdStep(),
+  ];
+  const journal = restored(
+    sandboxed(
+      prepared()
+        .phase("disaster")
+        .begin("declare")
+        .after(3)
+        .mark("T0", { resolutionUs: 1000, note: "declared" })
+        .succeed("declare"),
+    ),
+  );
   const t0 = t0WallUs(journal);
-  journal.phase("verify").begin("rows").after(1400).fact("rows", heartbeat(t0)).succeed("rows", { check: { title: "Orders are there", expected: "> 0", actual: "2000000", coverage: { checked: 1, total: 1, unit: "queries" } } });
-  journal.pass("amcheck", 700, { title: "Indexes are sound", expected: "no corruption", actual: "no corruption", coverage: { checked: 12, total: 12, unit: "indexes" } });
-  journal.pass("fingerprint", 2100, { title: "Contents equal the fingerprint", expected: "14 digests equal", actual: "14 equal", coverage: { checked: 14, total: 14, unit: "tables" } });
+  journal
+    .phase("verify")
+    .begin("rows")
+    .after(1400)
+    .fact("rows", heartbeat(t0))
+    .succeed("rows", {
+      check: {
+        title: "Orders are there",
+        expected: "> 0",
+        actual: "2000000",
+        coverage: { checked: 1, total: 1, unit: "queries" },
+      },
+    });
+  journal.pass("amcheck", 700, {
+    title: "Indexes are sound",
+    expected: "no corruption",
+    actual: "no corruption",
+    coverage: { checked: 12, total: 12, unit: "indexes" },
+  });
+  journal.pass("fingerprint", 2100, {
+    title: "Contents equal the fingerprint",
+    expected: "14 digests equal",
+    actual: "14 equal",
+    coverage: { checked: 14, total: 14, unit: "tables" },
+  });
   journal.phase("hold").begin("hold").after(3002).mark("T7", { source: "prober", resolutionUs: 250_000 });
-  journal.succeed("hold", { check: { title: "Stays healthy", expected: "every probe answers", actual: "12 of 12 answered", coverage: { checked: 12, total: 12, unit: "probes" } } });
+  journal.succeed("hold", {
+    check: {
+      title: "Stays healthy",
+      expected: "every probe answers",
+      actual: "12 of 12 answered",
+      coverage: { checked: 12, total: 12, unit: "probes" },
+    },
+  });
   return { plan: drillPlan({ steps, objectives: { rtoMs: 30_000, holdMs: 3000 } }), journal: journal.cleanup("sb-1") };
 }
 
 function restored(journal: JournalBuilder): JournalBuilder {
   const t0 = t0WallUs(journal);
-  journal.fact("sandbox", { kind: "isolation", probes: [{ probe: "connect 192.0.2.10:5432 (orders-db)", expected: "unreachable", actual: "ENETUNREACH", ok: true }] });
-  journal.begin("restore").after(5200).fact("restore", { kind: "transfer", method: "copy", bytes: 523_000_000, files: 1290, durationUs: 4_100_000, verifiedFiles: 1290, verifiedBytes: 523_000_000, checksum: "CRC32C" });
+  journal.fact("sandbox", {
+    kind: "isolation",
+    probes: [
+      { probe: "connect 192.0.2.10:5432 (orders-db)", expected: "unreachable", actual: "ENETUNREACH", ok: true },
+    ],
+  });
+  journal.begin("restore").after(5200).fact("restore", {
+    kind: "transfer",
+    method: "copy",
+    bytes: 523_000_000,
+    files: 1290,
+    durationUs: 4_100_000,
+    verifiedFiles: 1290,
+    verifiedBytes: 523_000_000,
+    checksum: "CRC32C",
+  });
   journal.after(2300).fact("restore", { kind: "replay", bytes: 117_440_512, segments: 7, durationUs: 2_100_000 });
-  journal.mark("T4", { source: "prober", resolutionUs: 5000 }).mark("T5", { source: "prober", resolutionUs: 5000 }).after(20);
-  journal.fact("restore", { kind: "isolation", probes: [{ probe: "show archive_mode", expected: "off", actual: "off", ok: true }] });
-  return journal.fact("restore", recoveryPoint(t0, { expectedLsn: "0/8FFFF28" })).fact("restore", server("production")).succeed("restore");
+  journal
+    .mark("T4", { source: "prober", resolutionUs: 5000 })
+    .mark("T5", { source: "prober", resolutionUs: 5000 })
+    .after(20);
+  journal.fact("restore", {
+    kind: "isolation",
+    probes: [{ probe: "show archive_mode", expected: "off", actual: "off", ok: true }],
+  });
+  return journal
+    .fact("restore", recoveryPoint(t0, { expectedLsn: "0/8FFFF28" }))
+    .fact("restore", server("production"))
+    .succeed("restore");
 }
 
 function t0WallUs(journal: JournalBuilder): number {
@@ -37,16 +106,21 @@ function t0WallUs(journal: JournalBuilder): number {
 
 /** The damaged backup: nothing after the restore ran. */
 export function failedDrill(): Drill {
-  const journal = sandboxed().begin("restore").after(1800).add({
-    type: "step.errored",
-    data: {
-      ...{ step: "restore", attempt: 1 },
-      error: {
-        ...{ class: "subject", code: "BACKUP_CHECKSUM", message: "base/16384/2619 has checksum 1f2e3d4c, the manifest says 5a6b7c8d" },
-        ...{ hint: "Choose an older backup; this one cannot be restored whole.", details: {} },
+  const journal = sandboxed()
+    .begin("restore")
+    .after(1800)
+    .add({
+      type: "step.errored",
+      data: {
+        step: "restore", attempt: 1,
+        error: {
+          class: "subject",
+            code: "BACKUP_CHECKSUM",
+            message: "base/16384/2619 has checksum 1f2e3d4c, the manifest says 5a6b7c8d",
+          hint: "Choose an older backup; this one cannot be restored whole.", details: {},
+        },
       },
-    },
-  });
+    });
   journal.skip("rows", "phase_stopped").skip("amcheck", "phase_stopped");
   return { plan: drillPlan({ objectives: { rtoMs: 30_000 } }), journal: journal.cleanup("sb-1") };
 }
@@ -63,18 +137,33 @@ export const HOSTILE = `<script>alert(1)</script>"'><img src=x onerror=alert(2)>
 /** Hostile in every text a playbook, a database or a backup can bring, and 200 steps long. */
 export function hostileDrill(): Drill {
   const many = Array.from({ length: 200 }, (_, index) =>
-    checkStep(`check-${index}`, "verify", { title: `${index} ${HOSTILE} ${"very-long-name-".repeat(8)}`, uses: HOSTILE, required: index % 2 === 0, after: index === 0 ? null : `check-${index - 1}` }),
+    checkStep(`check-${index}`, "verify", {
+      title: `${index} ${HOSTILE} ${"very-long-name-".repeat(8)}`,
+      uses: HOSTILE,
+      required: index % 2 === 0,
+      after: index === 0 ? null : `check-${index - 1}`,
+    }),
   );
   const steps = [...restoreSteps().filter((step) => step.phase !== "verify"), ...many];
   const plan = drillPlan({ steps, title: HOSTILE });
   const journal = restored(sandboxed(declared(prepared(begun("simulated"))).deviation(HOSTILE)));
   journal.phase("verify");
   for (const [index, step] of many.entries()) {
-    if (index % 50 === 7) journal.checkFails(step.id, 400 + index, { title: HOSTILE, expected: HOSTILE, actual: HOSTILE.repeat(3) });
-    else journal.pass(step.id, 20 + index, { title: HOSTILE, expected: HOSTILE, actual: HOSTILE, coverage: { checked: 1, total: 2, unit: HOSTILE } });
+    if (index % 50 === 7)
+      journal.checkFails(step.id, 400 + index, { title: HOSTILE, expected: HOSTILE, actual: HOSTILE.repeat(3) });
+    else
+      journal.pass(step.id, 20 + index, {
+        title: HOSTILE,
+        expected: HOSTILE,
+        actual: HOSTILE,
+        coverage: { checked: 1, total: 2, unit: HOSTILE },
+      });
   }
   journal.halt("signal", HOSTILE).resource(HOSTILE);
-  return { plan: { ...plan, owner: HOSTILE, name: HOSTILE, controls: [HOSTILE] }, journal: journal.beginCleanup().leftover(HOSTILE).endCleanup(1) };
+  return {
+    plan: { ...plan, owner: HOSTILE, name: HOSTILE, controls: [HOSTILE] },
+    journal: journal.beginCleanup().leftover(HOSTILE).endCleanup(1),
+  };
 }
 
 /** Steps side by side: `needs` instead of order. */

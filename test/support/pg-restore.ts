@@ -25,7 +25,9 @@ export interface TestSandbox extends AsyncDisposable {
   log(): Promise<string>;
 }
 
-export async function makeSandbox(dir: string): Promise<TestSandbox> {
+/** In a folder of its own below `parent`. */
+export async function makeSandbox(parent: string, name = `sb-${randomBytes(4).toString("hex")}`): Promise<TestSandbox> {
+  const dir = join(parent, name);
   await mkdir(dir, { recursive: true });
   for (const name of ["data", "tablespaces", "socket", "spool", "log"]) {
     await mkdir(join(dir, name));

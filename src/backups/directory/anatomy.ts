@@ -20,12 +20,14 @@ export interface Anatomy {
   /** From PG_VERSION, else pg_control; null when only WAL could tell. */
   readonly major: number | null;
   readonly tablespaces: readonly TablespaceEntry[];
+  /** True where a `tablespace_map` says them: then their paths are those on the primary. */
+  readonly hasTablespaceMap: boolean;
   /** Null for the plain format. */
   readonly tar: TarParts | null;
 }
 
 /** Parts that both readers fill in. */
-export type Identity = Pick<Anatomy, "label" | "control" | "major" | "tablespaces">;
+export type Identity = Pick<Anatomy, "label" | "control" | "major" | "tablespaces" | "hasTablespaceMap">;
 
 /**
  * Reads the small files of a base backup. Throws `StepError("subject", ...)` or a `FormatError` with the code that

@@ -1,7 +1,6 @@
 import type { BackupRef } from "../../drills/backup-ref.ts";
 import type { RecoveryTarget } from "../../drills/recovery-target.ts";
 import { formatLsn, parseLsn } from "../../formats/postgres/lsn.ts";
-import { segmentOf } from "../../formats/postgres/wal-file-name.ts";
 import type { BackupProblem, TimelineChoice } from "../../steps/ports/backup-source.ts";
 import type { Anatomy } from "./anatomy.ts";
 import { checkSegments } from "./check-segments.ts";
@@ -69,13 +68,13 @@ function gapProblems(wal: Continuity, needs: Needs): readonly BackupProblem[] {
   const where = backup.walPath ?? `${backup.path}/pg_wal`;
   const [first] = wal.beyond;
   const last = wal.beyond.at(-1);
-  const isOpen = untilLsn === null || segmentOf(untilLsn, backup.walSegmentBytes) * BigInt(backup.walSegmentBytes) >= wal.endLsn;
-  if (isOpen && first !== undefined && last !== undefined) {
-    const beyond = first === last ? first : `${first} to ${last} (${wal.beyond.length} files)`;
-    return [{ code: "WAL_GAP", message: `${where}: WAL segment ${wal.nextName} is missing; behind it there is ${beyond}`, hint: "The server would stop at the gap without an error. Archive the segment again, or take a new backup." }];
-  }
+  const beyond = first === undefined || last === undefined ? "" : `; behind it there is ${first === last ? first : `${first} to ${last} (${wal.beyond.length} files)`}`;
   if (stopLsn !== null && wal.endLsn < stopLsn) {
-    return [{ code: "WAL_GAP", message: `${where}: WAL segment ${wal.nextName} is missing; the backup needs WAL up to ${formatLsn(stopLsn)} to be consistent`, hint: "Without it the backup cannot be restored at all." }];
+    return [{ code: "WAL_GAP", message: `${where}: WAL segment ${wal.nextName} is missing; the backup needs WAL up to ${formatLsn(stopLsn)} to be consistent${beyond}`, hint: "Without it the backup cannot be restored at all." }];
+  }
+  const isOpen = untilLsn === null || untilLsn >= wal.endLsn;
+  if (isOpen && beyond !== "") {
+    return [{ code: "WAL_GAP", message: `${where}: WAL segment ${wal.nextName} is missing${beyond}`, hint: "The server would stop at the gap without an error. Archive the segment again, or take a new backup." }];
   }
   if (wal.chain.length === 0) return [{ code: "WAL_GAP", message: `${where}: WAL segment ${wal.nextName}, in which the backup starts, is missing`, hint: "Name the WAL archive with `wal:` in the inventory." }];
   if (target.kind === "lsn" && parseLsn(target.lsn) > wal.endLsn) {

@@ -69,8 +69,7 @@ const NO_MANIFEST = "no backup_manifest: the content of files cannot be checked 
 
 /** Tablespace locations of the primary, only where a `tablespace_map` names them. */
 export function originalPaths(anatomy: Anatomy): ReadonlyMap<string, string> {
-  const isMapped = anatomy.label.method !== "streamed";
-  return new Map(isMapped ? anatomy.tablespaces.map(({ oid, path }) => [oid, path]) : []);
+  return new Map(anatomy.hasTablespaceMap ? anatomy.tablespaces.map(({ oid, path }) => [oid, path]) : []);
 }
 
 async function checkTar(anatomy: Anatomy, signal: AbortSignal): Promise<Completeness> {

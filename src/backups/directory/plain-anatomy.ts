@@ -21,6 +21,7 @@ export async function readPlainAnatomy(path: string, names: ReadonlySet<string>)
     label: await readLabel(path),
     control: await readControl(path),
     tablespaces: await readTablespaces(path),
+    hasTablespaceMap: names.has("tablespace_map"),
   };
 }
 

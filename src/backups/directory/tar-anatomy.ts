@@ -28,6 +28,7 @@ export async function readTarAnatomy(parts: TarParts, signal: AbortSignal): Prom
     major: version === undefined ? null : parseMajor(version.toString("latin1"), parts.base.path),
     control: control === undefined ? null : readControlFile(control),
     tablespaces: map === undefined ? [] : parseTablespaceMap(map.toString("utf8")),
+    hasTablespaceMap: map !== undefined,
   };
 }
 

@@ -26,7 +26,8 @@ export function renderTree(view: RunView, nowUs: number, columns: number, paint:
       if (line.step.phase === phase.name) lines.push(...renderStep(line, nowUs, columns, paint));
     }
   }
-  if (view.cleaning) lines.push(`  ${paint.accent("cleanup")} ${view.removed} of ${view.resources} removed and verified`);
+  if (view.cleaning)
+    lines.push(`  ${paint.accent("cleanup")} ${view.removed} of ${view.resources} removed and verified`);
   if (view.halted !== null) lines.push(paint.warn(`  stopping: ${oneLine(view.halted, columns - 14)}`));
   return lines;
 }
@@ -38,20 +39,24 @@ function renderStep(line: StepLine, nowUs: number, columns: number, paint: Paint
   const width = Math.max(20, columns - 8 - timer.length - attempt.length);
   const title = oneLine(line.step.title, width);
   const lines = [`    ${paint[colour](sign)} ${title}${attempt}  ${paint.dim(timer)}`];
-  if (line.progress !== null) lines.push(`      ${paint.dim(describeProgress(line.progress, nowUs - line.progressSinceUs, columns - 8))}`);
-  if (line.message !== null && line.look !== "succeeded") lines.push(`      ${paint[colour](oneLine(line.message, columns - 8))}`);
+  if (line.progress !== null)
+    lines.push(`      ${paint.dim(describeProgress(line.progress, nowUs - line.progressSinceUs, columns - 8))}`);
+  if (line.message !== null && line.look !== "succeeded")
+    lines.push(`      ${paint[colour](oneLine(line.message, columns - 8))}`);
   return lines;
 }
 
 /** `copy 312 MB of 1.1 GB, 28 %, 410 MB/s, 2 s left`. */
 export function describeProgress(progress: Progress, elapsedUs: number, width: number): string {
-  const amount = (value: number): string => (progress.unit === "bytes" ? formatBytes(value) : `${value} ${progress.unit}`);
+  const amount = (value: number): string =>
+    progress.unit === "bytes" ? formatBytes(value) : `${value} ${progress.unit}`;
   const parts = [`${progress.what} ${amount(progress.done)}`];
   const { total, done } = progress;
   if (total !== null && total > 0) parts[0] += ` of ${amount(total)}, ${Math.floor((100 * done) / total)} %`;
   if (progress.unit === "bytes" && elapsedUs > 300_000) {
     parts.push(`${formatBytes((done / elapsedUs) * 1_000_000)}/s`);
-    if (total !== null && done > 0 && done < total) parts.push(`${formatDurationUs((elapsedUs / done) * (total - done))} left`);
+    if (total !== null && done > 0 && done < total)
+      parts.push(`${formatDurationUs((elapsedUs / done) * (total - done))} left`);
   }
   return oneLine(parts.join(", "), width);
 }

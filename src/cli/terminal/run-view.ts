@@ -3,7 +3,16 @@ import type { Plan, PlanStep } from "../../drills/plan.ts";
 import type { Progress } from "../../drills/progress.ts";
 import type { Recorded } from "../../drills/run-event.ts";
 
-export type StepLook = "waiting" | "running" | "backoff" | "stopping" | "succeeded" | "failed" | "errored" | "skipped" | "stopped";
+export type StepLook =
+  | "waiting"
+  | "running"
+  | "backoff"
+  | "stopping"
+  | "succeeded"
+  | "failed"
+  | "errored"
+  | "skipped"
+  | "stopped";
 
 /** What a person watching wants to know of one step. Times are monotonic microseconds. */
 export interface StepLine {
@@ -32,7 +41,16 @@ export interface RunView {
 export function createRunView(plan: Plan): RunView {
   const lines = new Map<string, StepLine>();
   for (const step of plan.steps) {
-    lines.set(step.id, { step, look: "waiting", attempt: 1, startedUs: null, endedUs: null, message: null, progress: null, progressSinceUs: 0 });
+    lines.set(step.id, {
+      step,
+      look: "waiting",
+      attempt: 1,
+      startedUs: null,
+      endedUs: null,
+      message: null,
+      progress: null,
+      progressSinceUs: 0,
+    });
   }
   return { plan, lines, runId: "", phase: null, startedUs: 0, cleaning: false, resources: 0, removed: 0, halted: null };
 }
@@ -77,14 +95,29 @@ function seeStep(view: RunView, record: Recorded): void {
   if (line === undefined) return;
   switch (record.type) {
     case "step.started":
-      Object.assign(line, { look: "running", attempt: record.data.attempt, startedUs: line.startedUs ?? record.monoUs, progress: null });
+      Object.assign(line, {
+        look: "running",
+        attempt: record.data.attempt,
+        startedUs: line.startedUs ?? record.monoUs,
+        progress: null,
+      });
       return;
     case "step.succeeded":
-      return end(line, "succeeded", record.monoUs, record.data.check === null ? null : `${record.data.check.actual}`);
+      return end(line, "succeeded", record.monoUs, record.data.check === null ? null : record.data.check.actual);
     case "step.check_failed":
-      return end(line, "failed", record.monoUs, `expected ${record.data.check.expected}, got ${record.data.check.actual}`);
+      return end(
+        line,
+        "failed",
+        record.monoUs,
+        `expected ${record.data.check.expected}, got ${record.data.check.actual}`,
+      );
     case "step.errored":
-      return end(line, record.data.error.class === "subject" ? "failed" : "errored", record.monoUs, `${record.data.error.code} ${record.data.error.message}`);
+      return end(
+        line,
+        record.data.error.class === "subject" ? "failed" : "errored",
+        record.monoUs,
+        `${record.data.error.code} ${record.data.error.message}`,
+      );
     case "step.retry_scheduled":
       line.look = "backoff";
       return;

@@ -17,7 +17,12 @@ export function verdictText(result: RunResult, paint: Paint): string {
 
 function verdict(result: RunResult, paint: Paint): string[] {
   const name = result.result.replaceAll("_", " ").toUpperCase();
-  const colour = result.exitCode === 0 ? paint.good : result.result === "failed" || result.result === "error" ? paint.bad : paint.warn;
+  const colour =
+    result.exitCode === 0
+      ? paint.good
+      : result.result === "failed" || result.result === "error"
+        ? paint.bad
+        : paint.warn;
   const where = result.run.system === null ? "" : ` on ${oneLine(result.run.system.name)}`;
   const lines = [`${colour(paint.bold(name))}  ${oneLine(result.run.title)}${where}  ${paint.dim(result.run.id)}`];
   if (result.run.mode === "simulated") lines.push(paint.warn("  simulated: not evidence"));
@@ -39,7 +44,12 @@ type Objective = RunResult["objectives"]["rto"] | RunResult["objectives"]["rpo"]
 function objective(name: string, row: Objective, rule: string, paint: Paint): string {
   const measured = row.value.status === "measured" ? row.value.text : row.value.reason;
   if (row.verdict === "not_set") return `  ${name}  no target set; ${oneLine(measured)}`;
-  const sign = row.verdict === "met" ? paint.good("met") : row.verdict === "missed" ? paint.bad("MISSED") : paint.warn("not measured");
+  const sign =
+    row.verdict === "met"
+      ? paint.good("met")
+      : row.verdict === "missed"
+        ? paint.bad("MISSED")
+        : paint.warn("not measured");
   const target = row.targetUs === null ? "" : `target ${formatDurationUs(row.targetUs)}`;
   const margin = row.marginUs === null ? "" : `, margin ${formatDurationUs(row.marginUs)}`;
   return `  ${name}  ${sign}  ${oneLine(measured)} (${target}${margin}${rule === "" ? "" : `; ${rule}`})`;
@@ -49,7 +59,8 @@ function marks(result: RunResult, paint: Paint): string[] {
   const [t0] = result.marks;
   const zero = t0?.status === "measured" ? t0.atUs : null;
   const rows = result.marks.map((mark) => {
-    if (mark.status !== "measured") return `  ${mark.mark}  ${paint.dim(`${mark.status.replace("_", " ")}: ${oneLine(mark.reason, 90)}`)}`;
+    if (mark.status !== "measured")
+      return `  ${mark.mark}  ${paint.dim(`${mark.status.replace("_", " ")}: ${oneLine(mark.reason, 90)}`)}`;
     const after = zero === null ? "" : `+${formatDurationUs(mark.atUs - zero)}`;
     return `  ${mark.mark}  ${after.padEnd(11)} ${formatWallUs(mark.wallUs)}  ${oneLine(mark.meaning, 70)} ${paint.dim(`[${mark.source}]`)}`;
   });
@@ -61,47 +72,67 @@ function longest(result: RunResult, paint: Paint): string[] {
   if (path.contributions.length === 0) return [];
   const rows = path.contributions
     .slice(0, 4)
-    .map((part) => `  ${formatDurationUs(part.criticalUs).padStart(11)}  ${(part.sharePermille / 10).toFixed(1).padStart(5)} %  ${part.step}`);
+    .map(
+      (part) =>
+        `  ${formatDurationUs(part.criticalUs).padStart(11)}  ${(part.sharePermille / 10).toFixed(1).padStart(5)} %  ${part.step}`,
+    );
   const shrink = path.shrink?.alone[0] ?? path.shrink?.together[0];
-  if (shrink !== undefined) rows.push(`  to meet the RTO, ${shrink.step} must shrink by ${formatDurationUs(shrink.byUs)}`);
+  if (shrink !== undefined)
+    rows.push(`  to meet the RTO, ${shrink.step} must shrink by ${formatDurationUs(shrink.byUs)}`);
   return [paint.bold(`Longest steps (${path.window})`), ...rows];
 }
 
 function source(result: RunResult, paint: Paint): string[] {
   const { source: from, recoveryPoint: point, transfers } = result.observed;
   const lines: string[] = [];
-  if (from !== null) lines.push(`  backup ${oneLine(from.backupId)} (${from.format}, ${formatBytes(from.sizeBytes)}), selected: ${oneLine(from.selection)}`);
+  if (from !== null)
+    lines.push(
+      `  backup ${oneLine(from.backupId)} (${from.format}, ${formatBytes(from.sizeBytes)}), selected: ${oneLine(from.selection)}`,
+    );
   for (const copy of transfers) {
-    lines.push(`  copied ${formatBytes(copy.bytes)} in ${copy.files} files, ${copy.verifiedFiles} verified by ${copy.checksum}, ${formatDurationUs(copy.durationUs)}`);
+    lines.push(
+      `  copied ${formatBytes(copy.bytes)} in ${copy.files} files, ${copy.verifiedFiles} verified by ${copy.checksum}, ${formatDurationUs(copy.durationUs)}`,
+    );
   }
   if (point !== null) {
-    const commit = point.commitWallUs === null ? "no commit replayed" : `last commit ${formatWallUs(point.commitWallUs, 6)}`;
+    const commit =
+      point.commitWallUs === null ? "no commit replayed" : `last commit ${formatWallUs(point.commitWallUs, 6)}`;
     lines.push(`  recovered to ${point.lsn} on timeline ${point.timeline}, ${commit}`);
   }
   const { newestSurvivorAge, recoveryPointAge } = result.loss;
-  if (newestSurvivorAge.status === "measured") lines.push(`  newest survivor: ${newestSurvivorAge.text} before the disaster`);
-  if (recoveryPointAge.status === "measured") lines.push(`  recovery point: ${recoveryPointAge.text} before the disaster`);
+  if (newestSurvivorAge.status === "measured")
+    lines.push(`  newest survivor: ${newestSurvivorAge.text} before the disaster`);
+  if (recoveryPointAge.status === "measured")
+    lines.push(`  recovery point: ${recoveryPointAge.text} before the disaster`);
   return lines.length === 0 ? [] : [paint.bold("Recovered from"), ...lines];
 }
 
 function checks(result: RunResult, paint: Paint): string[] {
   const rows = result.checks.map((check) => {
-    const sign = check.status === "passed" ? paint.good("✓") : check.status === "failed" ? paint.bad("✗") : paint.warn("?");
-    const seen = check.status === "failed" ? `expected ${check.expected ?? "?"}, got ${check.actual ?? "?"}` : (check.actual ?? check.reason ?? "");
+    const sign =
+      check.status === "passed" ? paint.good("✓") : check.status === "failed" ? paint.bad("✗") : paint.warn("?");
+    const seen =
+      check.status === "failed"
+        ? `expected ${check.expected ?? "?"}, got ${check.actual ?? "?"}`
+        : (check.actual ?? check.reason ?? "");
     return `  ${sign} ${oneLine(check.title, 60)}${check.required ? "" : " (optional)"}  ${paint.dim(oneLine(seen, 160))}`;
   });
   return rows.length === 0 ? [] : [paint.bold("Checks"), ...rows];
 }
 
 function deviations(result: RunResult, paint: Paint): string[] {
-  const rows = result.deviations.map((deviation) => `  ${deviation.code}${deviation.step === null ? "" : ` (${deviation.step})`}: ${oneLine(deviation.message, 300)}`);
+  const rows = result.deviations.map(
+    (deviation) =>
+      `  ${deviation.code}${deviation.step === null ? "" : ` (${deviation.step})`}: ${oneLine(deviation.message, 300)}`,
+  );
   return rows.length === 0 ? [] : [paint.bold("Deviations"), ...rows];
 }
 
 function cleanup(result: RunResult, paint: Paint): string[] {
   const { status, resources, problem } = result.cleanup;
   const left = resources.filter((resource) => resource.state !== "destroyed");
-  if (left.length === 0 && problem === null) return [`${paint.bold("Cleanup")}  ${status.replaceAll("_", " ")}, ${resources.length} removed`];
+  if (left.length === 0 && problem === null)
+    return [`${paint.bold("Cleanup")}  ${status.replaceAll("_", " ")}, ${resources.length} removed`];
   return [
     `${paint.bold("Cleanup")}  ${paint.bad(status.replaceAll("_", " "))}`,
     ...(problem === null ? [] : [`  ${oneLine(problem)}`]),

@@ -14,7 +14,10 @@ export const baselineSchema: z.ZodType<Baseline> = z.object({
   excludeSchemas: z.array(z.string()),
   tables: z.record(z.string(), z.object({ rows: number, digest: z.string().regex(/^[0-9a-f]{32}$/u) })),
   excluded: z.record(z.string(), z.string()),
-  sequences: z.record(z.string(), z.object({ last: number.nullable(), increment: number, cache: number })),
+  sequences: z.record(
+    z.string(),
+    z.object({ last: number.nullable(), start: number, increment: number, cache: number }),
+  ),
   schema: z.object({
     tables: definitions,
     columns: definitions,

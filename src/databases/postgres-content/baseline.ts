@@ -6,6 +6,7 @@ import type { Baseline, Baselines } from "../../steps/ports/checks.ts";
 import type { Session } from "../../steps/ports/postgres.ts";
 import { writeFileAtomic } from "../../support/atomic-file.ts";
 import type { Clock } from "../../support/clock.ts";
+import { errorCode } from "./error-code.ts";
 import { baselineSchema } from "./baseline-schema.ts";
 import { readFingerprint } from "./fingerprint.ts";
 import { readSchema } from "./schema-snapshot.ts";
@@ -25,13 +26,31 @@ export async function takeFingerprint(session: Session, options: TakeFingerprint
   const server = await identify(session);
   const taken = new Date(options.clock.wallUs() / 1000).toISOString();
   const schema = await readSchema(session, { excludeSchemas });
-  const { onTable } = options;
-  const content = await readFingerprint(session, { excludeSchemas, tables: null, ...(onTable === undefined ? {} : { onTable }) });
+  const content = await readFingerprint(session, {
+    excludeSchemas,
+    tables: null,
+    onTable: (done, total) => options.onTable?.(done, total),
+  });
   const { lsn, database, ...rest } = server;
-  return { schemaVersion: "firedrill/baseline/v1", takenAt: taken, lsn, server: rest, database, excludeSchemas: [...excludeSchemas], ...content, schema };
+  return {
+    schemaVersion: "firedrill/baseline/v1",
+    takenAt: taken,
+    lsn,
+    server: rest,
+    database,
+    excludeSchemas: [...excludeSchemas],
+    ...content,
+    schema,
+  };
 }
 
-type ServerRow = { readonly version: string; readonly num: number; readonly system_id: string | null; readonly lsn: string; readonly database: string };
+type ServerRow = {
+  readonly version: string;
+  readonly num: number;
+  readonly system_id: string | null;
+  readonly lsn: string;
+  readonly database: string;
+};
 
 /** The position is read before the content: a copy that reached it may still lack what was committed while we read. */
 async function identify(session: Session) {
@@ -51,10 +70,12 @@ export async function writeBaseline(path: string, baseline: Baseline): Promise<v
 
 /** Errors: `BASELINE_MISSING`, `BASELINE_UNREADABLE` (not ours, damaged), `BASELINE_VERSION` (of a later program). */
 export async function readBaseline(path: string, signal?: AbortSignal): Promise<Baseline> {
-  const text = await readFile(path, { encoding: "utf8", ...(signal === undefined ? {} : { signal }) }).catch((error: NodeJS.ErrnoException) => {
-    signal?.throwIfAborted();
-    throw cannotRead(path, error);
-  });
+  const text = await readFile(path, { encoding: "utf8", ...(signal === undefined ? {} : { signal }) }).catch(
+    (error: unknown) => {
+      signal?.throwIfAborted();
+      throw cannotRead(path, error);
+    },
+  );
   return parseBaseline(path, text);
 }
 
@@ -65,16 +86,30 @@ export function createBaselines(deps: { readonly baseDir: string }): Baselines {
 
 const TAKE_ONE = "take one of the original with `firedrill fingerprint`, best at the time of a backup";
 
-function cannotRead(path: string, error: NodeJS.ErrnoException): StepError {
-  if (error.code === "ENOENT") return new StepError("permanent", "BASELINE_MISSING", `there is no baseline ${path}`, { hint: TAKE_ONE, cause: error });
-  return new StepError("permanent", "BASELINE_UNREADABLE", `the baseline ${path} cannot be read: ${error.message}`, { hint: TAKE_ONE, cause: error });
+function cannotRead(path: string, error: unknown): StepError {
+  if (errorCode(error) === "ENOENT") {
+    return new StepError("permanent", "BASELINE_MISSING", `there is no baseline ${path}`, {
+      hint: TAKE_ONE,
+      cause: error,
+    });
+  }
+  const why = error instanceof Error ? error.message : String(error);
+  return new StepError("permanent", "BASELINE_UNREADABLE", `the baseline ${path} cannot be read: ${why}`, {
+    hint: TAKE_ONE,
+    cause: error,
+  });
 }
 
 function parseBaseline(path: string, text: string): Baseline {
   const document = parseJson(path, text);
   const version = z.object({ schemaVersion: z.string() }).safeParse(document).data?.schemaVersion;
   if (version !== undefined && version !== "firedrill/baseline/v1") {
-    throw new StepError("permanent", "BASELINE_VERSION", `the baseline ${path} has the format ${JSON.stringify(version)}, this program reads firedrill/baseline/v1`, { hint: TAKE_ONE });
+    throw new StepError(
+      "permanent",
+      "BASELINE_VERSION",
+      `the baseline ${path} has the format ${JSON.stringify(version)}, this program reads firedrill/baseline/v1`,
+      { hint: TAKE_ONE },
+    );
   }
   const parsed = baselineSchema.safeParse(document);
   if (parsed.success) return parsed.data;

@@ -22,7 +22,8 @@ const PINNED: Readonly<Record<string, string>> = {
 export async function withContentSession<T>(session: Session, work: () => Promise<T>): Promise<T> {
   await session.query("begin transaction isolation level repeatable read read only");
   try {
-    for (const [name, value] of Object.entries(PINNED)) await session.query("select pg_catalog.set_config($1, $2, true)", [name, value]);
+    for (const [name, value] of Object.entries(PINNED))
+      await session.query("select pg_catalog.set_config($1, $2, true)", [name, value]);
     return await work();
   } finally {
     await session.query("rollback").catch(() => undefined);

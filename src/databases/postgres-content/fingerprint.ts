@@ -16,7 +16,9 @@ export function readFingerprint(session: Session, options: FingerprintOptions): 
     const found = await tables(session, options);
     const readable = found.filter(({ reason }) => reason === null);
     if (readable.length === 0) {
-      throw new StepError("permanent", "FINGERPRINT_NOTHING", "there is no table to take a fingerprint of", { hint: "is it the right database? Excluded schemas and unlogged tables do not count" });
+      throw new StepError("permanent", "FINGERPRINT_NOTHING", "there is no table to take a fingerprint of", {
+        hint: "is it the right database? Excluded schemas and unlogged tables do not count",
+      });
     }
     const digests: [string, TableDigest][] = [];
     for (const { name } of readable) {
@@ -24,7 +26,11 @@ export function readFingerprint(session: Session, options: FingerprintOptions): 
       options.onTable?.(digests.length, readable.length);
     }
     const excluded = found.flatMap(({ name, reason }): [string, string][] => (reason === null ? [] : [[name, reason]]));
-    return { tables: Object.fromEntries(digests), excluded: Object.fromEntries(excluded), sequences: await sequences(session, options) };
+    return {
+      tables: Object.fromEntries(digests),
+      excluded: Object.fromEntries(excluded),
+      sequences: await sequences(session, options),
+    };
   });
 }
 
@@ -53,31 +59,45 @@ type DigestRow = { readonly rows: string; readonly first: string; readonly secon
  * order does not matter and a row that stands twice counts twice. `sum(bigint)` is exact: the server adds in 128 bits.
  */
 async function digest(session: Session, name: string): Promise<TableDigest> {
-  // Quoted by the server; the alias with `.*` means the row even where a column has the same name.
-  const hash = (seed: string): string => `coalesce(pg_catalog.sum(pg_catalog.hashtextextended((r.*)::text collate "C", ${seed})), 0)::text`;
   const [row] = await session
-    .query<DigestRow>(`select pg_catalog.count(*)::text as rows, ${hash(SEEDS[0])} as first, ${hash(SEEDS[1])} as second from only ${name} r`)
+    .query<DigestRow>(
+      `select pg_catalog.count(*)::text as rows, ${hashSum(SEEDS[0])} as first, ${hashSum(SEEDS[1])} as second from only ${name} r`,
+    )
     .catch((error: unknown) => {
       if (!(error instanceof StepError) || error.code !== "PG_QUERY") throw error;
-      throw new StepError(error.class, "FINGERPRINT_TABLE", `the content of ${name} cannot be read: ${error.message}`, { hint: "leave the table out with `tables:`, or repair it", details: error.details, cause: error });
+      throw new StepError(error.class, "FINGERPRINT_TABLE", `the content of ${name} cannot be read: ${error.message}`, {
+        hint: "leave the table out with `tables:`, or repair it",
+        details: error.details,
+        cause: error,
+      });
     });
   return { rows: row?.rows ?? "0", digest: `${hex64(row?.first)}${hex64(row?.second)}` };
 }
 
-function hex64(sum: string | undefined): string {
-  return BigInt.asUintN(64, BigInt(sum ?? 0)).toString(16).padStart(16, "0");
+/** The alias with `.*` means the row even where a column has the same name. */
+function hashSum(seed: string): string {
+  return `coalesce(pg_catalog.sum(pg_catalog.hashtextextended((r.*)::text collate "C", ${seed})), 0)::text`;
 }
 
-type SequenceRow = SequenceState & { readonly name: string };
+function hex64(sum: string | undefined): string {
+  return BigInt.asUintN(64, BigInt(sum ?? 0))
+    .toString(16)
+    .padStart(16, "0");
+}
 
-async function sequences(session: Session, options: FingerprintOptions): Promise<Readonly<Record<string, SequenceState>>> {
+type SequenceRow = { readonly name: string } & { readonly [K in keyof SequenceState]: SequenceState[K] };
+
+async function sequences(
+  session: Session,
+  options: FingerprintOptions,
+): Promise<Readonly<Record<string, SequenceState>>> {
   if (options.tables !== null) return {};
   const rows = await session.query<SequenceRow>(
     `select pg_catalog.format('%I.%I', n.nspname, c.relname) as name, pg_catalog.pg_sequence_last_value(c.oid)::text as last,
-       s.seqincrement::text as increment, s.seqcache::text as cache
+       s.seqstart::text as start, s.seqincrement::text as increment, s.seqcache::text as cache
      from pg_catalog.pg_sequence s join pg_catalog.pg_class c on c.oid = s.seqrelid join pg_catalog.pg_namespace n on n.oid = c.relnamespace
      where c.relpersistence = 'p' and n.nspname !~ '^pg_' and n.nspname <> all ($1) order by 1`,
     [options.excludeSchemas],
   );
-  return Object.fromEntries(rows.map(({ name, last, increment, cache }) => [name, { last, increment, cache }]));
+  return Object.fromEntries(rows.map(({ name, ...state }) => [name, state]));
 }

@@ -1,6 +1,7 @@
 import { readdir, realpath } from "node:fs/promises";
 import { join, relative, sep } from "node:path";
 import { StepError } from "../../drills/step-error.ts";
+import { errorCode } from "./error-code.ts";
 
 /** A file of pages below a data directory. */
 export interface RelationFile {
@@ -53,8 +54,8 @@ async function below(dataDir: string, folder: string): Promise<readonly string[]
 
 /** A database that was just dropped takes its folder with it. */
 async function names(dir: string): Promise<readonly string[]> {
-  return readdir(dir).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT" || error.code === "ENOTDIR") return [];
+  return readdir(dir).catch((error: unknown) => {
+    if (["ENOENT", "ENOTDIR"].includes(errorCode(error) ?? "")) return [];
     throw error;
   });
 }

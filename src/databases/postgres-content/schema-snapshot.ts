@@ -20,7 +20,11 @@ export function readSchema(session: Session, options: SchemaOptions): Promise<Sc
   }));
 }
 
-async function read(session: Session, kind: SchemaKind, options: SchemaOptions): Promise<Readonly<Record<string, Definition>>> {
+async function read(
+  session: Session,
+  kind: SchemaKind,
+  options: SchemaOptions,
+): Promise<Readonly<Record<string, Definition>>> {
   const rows = await session.query<DefinitionRow>(SCHEMA_QUERIES[kind], [options.excludeSchemas]);
   const sorted = rows.toSorted((a, b) => (a.name < b.name ? -1 : 1));
   return Object.fromEntries(sorted.map(({ name, ...definition }) => [name, definition]));

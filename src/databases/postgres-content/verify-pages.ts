@@ -4,6 +4,7 @@ import { setTimeout as delay } from "node:timers/promises";
 import type { Watch } from "../../steps/ports/backup-source.ts";
 import type { BadPage, PageReport, PageRequest, PageVerifier } from "../../steps/ports/checks.ts";
 import type { Clock } from "../../support/clock.ts";
+import { errorCode } from "./error-code.ts";
 import { verifyPage } from "./page-checksum.ts";
 import { type RelationFile, relationFiles } from "./relation-files.ts";
 
@@ -31,7 +32,9 @@ export function createPageVerifier(deps: { readonly clock: Clock }): PageVerifie
   };
 }
 
-type Tally = { -readonly [K in keyof Omit<PageReport, "durationUs" | "bad">]: PageReport[K] } & { readonly bad: BadPage[] };
+type Tally = { -readonly [K in keyof Omit<PageReport, "durationUs" | "bad">]: PageReport[K] } & {
+  readonly bad: BadPage[];
+};
 
 async function drain(queue: Iterable<RelationFile>, request: PageRequest, tally: Tally, watch: Watch): Promise<void> {
   const buffer = Buffer.from(new ArrayBuffer(Math.max(CHUNK_BYTES, request.blockBytes)));
@@ -50,25 +53,33 @@ async function drain(queue: Iterable<RelationFile>, request: PageRequest, tally:
 
 /** A table that was dropped since the listing is no fault. */
 function openUnlessGone(path: string): Promise<FileHandle | null> {
-  return open(path, "r").catch((error: NodeJS.ErrnoException) => {
-    if (error.code === "ENOENT") return null;
+  return open(path, "r").catch((error: unknown) => {
+    if (errorCode(error) === "ENOENT") return null;
     throw error;
   });
 }
 
 /** Returns the blocks of this file, counted from its begin, that did not verify at first sight. */
-async function readThrough(handle: FileHandle, file: RelationFile, buffer: Buffer, request: PageRequest, tally: Tally, watch: Watch): Promise<readonly number[]> {
+async function readThrough(
+  handle: FileHandle,
+  file: RelationFile,
+  buffer: Buffer,
+  request: PageRequest,
+  tally: Tally,
+  watch: Watch,
+): Promise<readonly number[]> {
   const { blockBytes } = request;
   const words = new Int32Array(buffer.buffer);
   const wordsPerPage = blockBytes / 4;
   const first = file.segment * request.segmentBlocks;
   const suspects: number[] = [];
-  for (let block = 0; ; ) {
+  for (let block = 0; ;) {
     watch.signal.throwIfAborted();
     const bytes = await readFully(handle, buffer, block * blockBytes);
     const whole = Math.floor(bytes / blockBytes);
     for (let page = 0; page < whole; page += 1) {
-      if (verifyPage(words, page * wordsPerPage, wordsPerPage, first + block + page) === "bad") suspects.push(block + page);
+      if (verifyPage(words, page * wordsPerPage, wordsPerPage, first + block + page) === "bad")
+        suspects.push(block + page);
     }
     if (bytes % blockBytes !== 0) suspects.push(block + whole);
     tally.pages += whole;
@@ -90,7 +101,13 @@ async function readFully(handle: FileHandle, buffer: Buffer, position: number): 
   return done;
 }
 
-async function confirm(handle: FileHandle, file: RelationFile, block: number, request: PageRequest, tally: Tally): Promise<void> {
+async function confirm(
+  handle: FileHandle,
+  file: RelationFile,
+  block: number,
+  request: PageRequest,
+  tally: Tally,
+): Promise<void> {
   const page = Buffer.from(new ArrayBuffer(request.blockBytes));
   const words = new Int32Array(page.buffer);
   const number = file.segment * request.segmentBlocks + block;

@@ -1,4 +1,4 @@
-import { open } from "node:fs/promises";
+import { open, stat } from "node:fs/promises";
 
 /** More than the longest start of a server; a flood beyond it is not read. */
 const TAIL_BYTES = 1024 * 1024;
@@ -15,5 +15,23 @@ export async function readLogTail(path: string, bytes = TAIL_BYTES): Promise<str
     return buffer.toString("utf8", 0, bytesRead);
   } finally {
     await file.close();
+  }
+}
+
+/** Reads a log again only when it grew: looked at every few milliseconds, it stays cheap. */
+export class GrowingLog {
+  readonly #path: string;
+  #seenBytes = -1;
+
+  constructor(path: string) {
+    this.#path = path;
+  }
+
+  /** Its end when there is something new, else null. */
+  async news(): Promise<string | null> {
+    const size = (await stat(this.#path).catch(() => null))?.size ?? 0;
+    if (size === this.#seenBytes) return null;
+    this.#seenBytes = size;
+    return readLogTail(this.#path);
   }
 }

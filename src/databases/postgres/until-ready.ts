@@ -13,12 +13,12 @@ export type Readiness =
  * Waits until the server accepts connections: after recovery, or, in hot standby, as soon as the data is consistent. Reads
  * the status in `postmaster.pid` (as pg_ctl does) instead of connecting, which would fill the log with refusals.
  */
-export async function untilReady(server: LaunchedServer, signal: AbortSignal, each: () => void): Promise<Readiness> {
+export async function untilReady(server: LaunchedServer, signal: AbortSignal, each: () => void | Promise<void>): Promise<Readiness> {
   const exited = server.exited.then((end): Readiness => ({ kind: "exited", ...end }));
   for (;;) {
     signal.throwIfAborted();
     if ((await readPostmasterFile(server.dataDir))?.status === "ready") return { kind: "ready" };
-    each();
+    await each();
     const next = await Promise.race([exited, delay(POLL_MS, null)]);
     if (next !== null) return next;
   }

@@ -57,7 +57,8 @@ function passed(run: StepRun): Pick<CheckRow, "status" | "reason"> {
     if (run.step.role === "action") return { status: "passed", reason: null };
     return { status: "error", reason: "it did not say what it looked at" };
   }
-  if (lookedAtNothing(run.check)) return { status: "error", reason: `it looked at nothing: ${coverageText(run.check)}` };
+  if (lookedAtNothing(run.check))
+    return { status: "error", reason: `it looked at nothing: ${coverageText(run.check)}` };
   return { status: "passed", reason: null };
 }
 

@@ -28,7 +28,8 @@ function resourceRow(resource: Resource, records: readonly Recorded[]): Row {
   const head = { id, kind, title, step, verifiedBy: null, reason: null, destroyedWallUs: null };
   if (last === undefined) return { ...head, state: "unverified", reason: "no record says that it is gone" };
   if (last.type === "resource.leftover") return { ...head, state: "leftover", reason: last.data.reason };
-  if (last.data.verifiedBy.trim() === "") return { ...head, state: "unverified", reason: "destroyed, but nobody asked" };
+  if (last.data.verifiedBy.trim() === "")
+    return { ...head, state: "unverified", reason: "destroyed, but nobody asked" };
   return { ...head, state: "destroyed", verifiedBy: last.data.verifiedBy, destroyedWallUs: last.wallUs };
 }
 

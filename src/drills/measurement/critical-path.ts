@@ -28,7 +28,13 @@ interface Window {
   readonly toUs: number;
 }
 
-export function criticalPath(plan: Plan, runs: readonly StepRun[], marks: Marks, timeline: Timeline, rto: RtoVerdict): CriticalPath {
+export function criticalPath(
+  plan: Plan,
+  runs: readonly StepRun[],
+  marks: Marks,
+  timeline: Timeline,
+  rto: RtoVerdict,
+): CriticalPath {
   const name = plan.objectives.clock === "total" ? "T0-T6" : "T3-T6";
   const from = (plan.objectives.clock === "total" ? marks.T0 : marks.T3).moment;
   const to = marks.T6.moment;
@@ -44,7 +50,13 @@ export function criticalPath(plan: Plan, runs: readonly StepRun[], marks: Marks,
     .map(([step, criticalUs]) => ({ step, criticalUs, sharePermille: Math.round((criticalUs * 1000) / windowUs) }))
     .toSorted((a, b) => b.criticalUs - a.criticalUs);
   const betweenStepsUs = windowUs - contributions.reduce((sum, each) => sum + each.criticalUs, 0);
-  return { window: name, windowUs, contributions, betweenStepsUs, shrink: shrink(schedule, window, contributions, rto) };
+  return {
+    window: name,
+    windowUs,
+    contributions,
+    betweenStepsUs,
+    shrink: shrink(schedule, window, contributions, rto),
+  };
 }
 
 function scheduleOf(runs: readonly StepRun[], timeline: Timeline): Schedule {
@@ -105,11 +117,22 @@ function partsOf(path: readonly Ran[], window: Window): ReadonlyMap<string, numb
 type Contribution = CriticalPath["contributions"][number];
 
 /** Only a recovery that was measured and too slow can be told what to shorten. */
-function shrink(schedule: Schedule, window: Window, contributions: readonly Contribution[], rto: RtoVerdict): CriticalPath["shrink"] {
+function shrink(
+  schedule: Schedule,
+  window: Window,
+  contributions: readonly Contribution[],
+  rto: RtoVerdict,
+): CriticalPath["shrink"] {
   if (rto.verdict !== "missed" || rto.value.status !== "measured" || rto.targetUs === null) return null;
   const overrunUs = rto.value.hiUs - rto.targetUs;
-  const gains = contributions.map(({ step, criticalUs }) => ({ step, ofUs: criticalUs, gainUs: gainOf(schedule, window, [step]) }));
-  const alone = gains.filter((each) => each.gainUs >= overrunUs).map(({ step, ofUs }) => ({ step, byUs: overrunUs, ofUs }));
+  const gains = contributions.map(({ step, criticalUs }) => ({
+    step,
+    ofUs: criticalUs,
+    gainUs: gainOf(schedule, window, [step]),
+  }));
+  const alone = gains
+    .filter((each) => each.gainUs >= overrunUs)
+    .map(({ step, ofUs }) => ({ step, byUs: overrunUs, ofUs }));
   if (alone.length > 0) return { overrunUs, alone, together: [], enough: true };
   return { overrunUs, alone: [], ...together(schedule, window, gains, overrunUs) };
 }

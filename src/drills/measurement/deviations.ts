@@ -31,9 +31,15 @@ export function deviationsOf(sources: Sources): readonly Deviation[] {
 function ofStep(run: StepRun, runs: readonly StepRun[]): readonly Deviation[] {
   const { id } = run.step;
   if (waived(run, runs)) return [{ code: "STEP_SKIPPED", step: id, message: `skipped: ${run.skipped?.message ?? ""}` }];
-  const retried: Deviation[] =
-    run.attempts > 1 ? [{ code: "STEP_RETRIED", step: id, message: `needed ${run.attempts} attempts` }] : [];
-  return run.step.required ? retried : [...retried, ...optional(run)];
+  const own: Deviation[] = [];
+  if (run.attempts > 1) own.push({ code: "STEP_RETRIED", step: id, message: `needed ${run.attempts} attempts` });
+  if (run.late && run.outcome !== "timed_out") {
+    own.push({ code: "STEP_LATE", step: id, message: "ended after its deadline, before it could be stopped" });
+  }
+  if (run.overdue) {
+    own.push({ code: "STOP_OVERDUE", step: id, message: "did not stop when told to; the run went on without it" });
+  }
+  return run.step.required ? own : [...own, ...optional(run)];
 }
 
 /** An optional step changes no result, and its failure is never silent. */
@@ -54,13 +60,21 @@ function optionalCheck(run: StepRun): readonly Deviation[] {
   const step = row.step;
   if (row.status === "not_run") return [{ code: "OPTIONAL_NOT_RUN", step, message: row.reason ?? "was not run" }];
   const why = row.actual === null ? (row.reason ?? "no answer") : `expected ${row.expected ?? "?"}, saw ${row.actual}`;
-  return [{ code: "OPTIONAL_CHECK_FAILED", step, message: `optional check ${row.status === "failed" ? "failed" : "gave no answer"}: ${why}` }];
+  return [
+    {
+      code: "OPTIONAL_CHECK_FAILED",
+      step,
+      message: `optional check ${row.status === "failed" ? "failed" : "gave no answer"}: ${why}`,
+    },
+  ];
 }
 
 /** A fence of settings only is weaker than one the kernel holds. */
 function openFences(runs: readonly StepRun[], noted: readonly Deviation[]): readonly Deviation[] {
   return runs
-    .filter((run) => Object.values(run.outputs ?? {}).some((value) => sandboxRefSchema.safeParse(value).data?.fence === "settings"))
+    .filter((run) =>
+      Object.values(run.outputs ?? {}).some((value) => sandboxRefSchema.safeParse(value).data?.fence === "settings"),
+    )
     .filter((run) => !noted.some((each) => each.step === run.step.id && each.code.includes("FENCE")))
     .map((run) => {
       const message = "only the server's settings kept the copy in: this machine gave no network namespace";
@@ -71,7 +85,9 @@ function openFences(runs: readonly StepRun[], noted: readonly Deviation[]): read
 /** `fsync=off` recovers faster than a real recovery may: a time measured with it is optimistic. */
 function throwaway({ plan, records }: Sources, noted: readonly Deviation[]): readonly Deviation[] {
   if (plan.objectives.rtoMs === null || noted.some((each) => each.code.includes("DURABILITY"))) return [];
-  const servers = ofType(records, "fact").flatMap(({ data }) => (isServer(data.fact) ? [{ step: data.step, fact: data.fact }] : []));
+  const servers = ofType(records, "fact").flatMap(({ data }) =>
+    isServer(data.fact) ? [{ step: data.step, fact: data.fact }] : [],
+  );
   const last = servers.at(-1);
   if (last?.fact.durability !== "throwaway") return [];
   const message = "the copy ran with fsync off: the recovery time is optimistic";
@@ -87,11 +103,13 @@ function ofRun({ records, timeline }: Sources): readonly Deviation[] {
   const events = records.flatMap((record): readonly Deviation[] => {
     switch (record.type) {
       case "run.resumed":
-        return [{ code: "RUN_RESUMED", step: null, message: `taken over by another process (epoch ${record.data.epoch})` }];
+        return [
+          { code: "RUN_RESUMED", step: null, message: `taken over by another process (epoch ${record.data.epoch})` },
+        ];
       case "run.halted":
-        return record.seq < cleanup ? [] : [{ code: "HALTED_IN_CLEANUP", step: null, message: `halted during cleanup: ${record.data.reason}` }];
-      case "step.stop_overdue":
-        return [{ code: "STOP_OVERDUE", step: record.data.step, message: "did not stop when told to; cleanup went on without it" }];
+        return record.seq < cleanup
+          ? []
+          : [{ code: "HALTED_IN_CLEANUP", step: null, message: `halted during cleanup: ${record.data.reason}` }];
       default:
         return [];
     }
@@ -102,10 +120,18 @@ function ofRun({ records, timeline }: Sources): readonly Deviation[] {
 function ofClock(timeline: Timeline): readonly Deviation[] {
   const clock: Deviation[] = [];
   if (timeline.bootChanges > 0) {
-    clock.push({ code: "CLOCK_SUSPECT", step: null, message: "the machine was restarted during the run: times across it are wall-clock differences" });
+    clock.push({
+      code: "CLOCK_SUSPECT",
+      step: null,
+      message: "the machine was restarted during the run: times across it are wall-clock differences",
+    });
   }
   if (timeline.wallJumps.length > 0) {
-    clock.push({ code: "WALL_CLOCK_JUMPED", step: null, message: "this machine's wall clock jumped: no duration changed, every age was widened" });
+    clock.push({
+      code: "WALL_CLOCK_JUMPED",
+      step: null,
+      message: "this machine's wall clock jumped: no duration changed, every age was widened",
+    });
   }
   return clock;
 }

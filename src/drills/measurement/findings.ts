@@ -26,7 +26,10 @@ function haltsBeforeCleanup(records: readonly Recorded[]): Findings["halts"] {
 }
 
 function deadlinesOf(records: readonly Recorded[], runs: readonly StepRun[]): Findings["deadlines"] {
-  const phases = ofType(records, "phase.deadline_passed").map(({ data }) => ({ what: `phase '${data.phase}'`, step: null }));
+  const phases = ofType(records, "phase.deadline_passed").map(({ data }) => ({
+    what: `phase '${data.phase}'`,
+    step: null,
+  }));
   // A check that runs out of time has only failed to answer: the drill goes on, and the answer is missing.
   const steps = runs
     .filter((run) => run.outcome === "timed_out" && run.step.required && !isCheck(run))
@@ -36,7 +39,8 @@ function deadlinesOf(records: readonly Recorded[], runs: readonly StepRun[]): Fi
 
 function actionFinding(run: StepRun, runs: readonly StepRun[]): ActionFinding {
   const finding = (state: ActionFinding["state"]): ActionFinding => {
-    const said = run.failure === null ? (run.skipped?.message ?? run.outcome) : `${run.failure.code} ${run.failure.message}`;
+    const said =
+      run.failure === null ? (run.skipped?.message ?? run.outcome) : `${run.failure.code} ${run.failure.message}`;
     return { step: run.step.id, state, message: said };
   };
   switch (run.outcome) {

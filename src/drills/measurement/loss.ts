@@ -36,7 +36,15 @@ function recoveryPointAge(observed: Observed, t0: Moment, wallUncertaintyUs: num
   if (point.commitWallUs !== null) {
     const source = `commit time of the last replayed transaction (${point.from.commitTime})`;
     const notes = [SKEW_NOTE, "on an idle system it is longer than the loss, by the length of the silence"];
-    return age({ t0, newestWallUs: point.commitWallUs, earlierUs: 0, wallUncertaintyUs, basis: "estimate", source, notes });
+    return age({
+      t0,
+      newestWallUs: point.commitWallUs,
+      earlierUs: 0,
+      wallUncertaintyUs,
+      basis: "estimate",
+      source,
+      notes,
+    });
   }
   return backupAge(observed, t0, wallUncertaintyUs);
 }
@@ -47,10 +55,19 @@ function backupAge(observed: Observed, t0: Moment, wallUncertaintyUs: number): A
   const from = observed.source;
   if (from === null) return { status: "not_measured", reason: `${none} and no step reported the backup's times` };
   const wallUs = from.endedWallUs ?? from.startedWallUs;
-  if (wallUs === null) return { status: "not_measured", reason: `${none} and the backup does not say when it was taken` };
+  if (wallUs === null)
+    return { status: "not_measured", reason: `${none} and the backup does not say when it was taken` };
   const which = from.endedWallUs === null ? "begin" : "end";
   const source = `${which} of the backup (${from.timeFrom})`;
-  return age({ t0, newestWallUs: wallUs, earlierUs: 0, wallUncertaintyUs, basis: "estimate", source, notes: [none, SKEW_NOTE] });
+  return age({
+    t0,
+    newestWallUs: wallUs,
+    earlierUs: 0,
+    wallUncertaintyUs,
+    basis: "estimate",
+    source,
+    notes: [none, SKEW_NOTE],
+  });
 }
 
 /**
@@ -61,7 +78,8 @@ function newestSurvivorAge(observed: Observed, t0: Moment, wallUncertaintyUs: nu
   const beats = observed.survivors.filter((survivor) => survivor.via === "heartbeat");
   const candidates = beats.length > 0 ? beats : observed.survivors;
   const newest = candidates.toSorted((a, b) => b.newestWallUs - a.newestWallUs).at(0);
-  if (newest === undefined) return { status: "not_measured", reason: "no heartbeat and no `newest:` query was read from the copy" };
+  if (newest === undefined)
+    return { status: "not_measured", reason: "no heartbeat and no `newest:` query was read from the copy" };
   return age({
     t0,
     newestWallUs: newest.newestWallUs,
@@ -69,7 +87,8 @@ function newestSurvivorAge(observed: Observed, t0: Moment, wallUncertaintyUs: nu
     wallUncertaintyUs,
     basis: newest.via === "heartbeat" && newest.intervalUs !== null ? "measured" : "estimate",
     source: `${newest.via}: ${newest.what}`,
-    notes: newest.via === "query" ? [SKEW_NOTE, "an idle table makes it longer by the length of the silence"] : [SKEW_NOTE],
+    notes:
+      newest.via === "query" ? [SKEW_NOTE, "an idle table makes it longer by the length of the silence"] : [SKEW_NOTE],
   });
 }
 
@@ -90,8 +109,18 @@ function age(input: AgeInput): Age {
   const loUs = Math.max(0, valueUs - input.earlierUs - input.t0.resolutionUs - input.wallUncertaintyUs);
   const interval = { valueUs, loUs, hiUs: valueUs + input.wallUncertaintyUs };
   const { basis, source } = input;
-  const jumped = input.wallUncertaintyUs === 0 ? [] : [`widened by ${formatDurationUs(input.wallUncertaintyUs)}: this machine's wall clock jumped`];
-  return { status: "measured", ...interval, text: formatInterval(interval), basis, source, notes: [...input.notes, ...jumped] };
+  const jumped =
+    input.wallUncertaintyUs === 0
+      ? []
+      : [`widened by ${formatDurationUs(input.wallUncertaintyUs)}: this machine's wall clock jumped`];
+  return {
+    status: "measured",
+    ...interval,
+    text: formatInterval(interval),
+    basis,
+    source,
+    notes: [...input.notes, ...jumped],
+  };
 }
 
 function youngerThanT0(source: string, byUs: number): string {

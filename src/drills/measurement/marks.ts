@@ -110,7 +110,9 @@ function acknowledgesWrite(sources: Sources): MarkReading {
   if (!has(sources.plan, "recover")) return notApplicable("T5", "the playbook recovers nothing");
   const last = recorded(sources, "T5").at(-1);
   if (last !== undefined) return fromStep(sources, last, afterwards(sources));
-  const services = ofType(sources.records, "fact").flatMap(({ data }) => (data.fact.kind === "service" ? [data.fact] : []));
+  const services = ofType(sources.records, "fact").flatMap(({ data }) =>
+    data.fact.kind === "service" ? [data.fact] : [],
+  );
   if (services.at(-1)?.writable === false) return notApplicable("T5", "the restore ends read-only");
   return missing("T5", "no step saw the recovered engine acknowledge a write");
 }
@@ -140,14 +142,17 @@ function lastCheck(sources: Sources, ids: ReadonlySet<string>): MarkReading {
 
 function held(sources: Sources, T6: MarkReading): MarkReading {
   if (T6.moment === null) return missing("T7", "T6 was not reached");
-  if (sources.plan.objectives.holdMs === 0) return noWindow(T6.mark, T6.moment);
+  if (sources.plan.objectives.holdMs === 0 && !has(sources.plan, "hold")) return noWindow(T6.mark, T6.moment);
   const undone = unfinishedSteps(sources, "hold");
   if (undone.length > 0) return missing("T7", `${list("step", undone)} of the hold window did not succeed`);
   const last = recorded(sources, "T7").at(-1);
   if (last === undefined) return missing("T7", "nothing watched the service to the end of the hold window");
   const heldUs = sources.timeline.at(moment(last)) - sources.timeline.at(T6.moment);
   if (heldUs + HOLD_TOLERANCE_US >= sources.plan.objectives.holdMs * 1000) return fromStep(sources, last);
-  return missing("T7", `the service was watched for ${Math.round(heldUs / 1000)} ms of ${sources.plan.objectives.holdMs} ms`);
+  return missing(
+    "T7",
+    `the service was watched for ${Math.round(heldUs / 1000)} ms of ${sources.plan.objectives.holdMs} ms`,
+  );
 }
 
 function noWindow(T6: Mark, at: Moment): MarkReading {

@@ -31,7 +31,10 @@ interface StepFact {
   readonly fact: Fact;
 }
 
-function each<K extends Fact["kind"]>(facts: readonly StepFact[], kind: K): (Omit<FactOf<K>, "kind"> & { step: string })[] {
+function each<K extends Fact["kind"]>(
+  facts: readonly StepFact[],
+  kind: K,
+): (Omit<FactOf<K>, "kind"> & { step: string })[] {
   return facts.flatMap(({ step, fact }) => (isKind(fact, kind) ? [{ ...withoutKind(fact), step }] : []));
 }
 

@@ -17,7 +17,13 @@ export function rpoVerdict(plan: Plan, loss: Loss, observed: Observed, marks: Ma
   const compared = observed.survivors.length > 0 ? "newest_survivor_age" : "recovery_point_age";
   const value: Age = compared === "newest_survivor_age" ? loss.newestSurvivorAge : loss.recoveryPointAge;
   const basis = value.status === "measured" ? value.basis : null;
-  const head = { targetUs, setBy: plan.objectives.setBy.rpo, value, compared: basis === null ? null : compared, basis } as const;
+  const head = {
+    targetUs,
+    setBy: plan.objectives.setBy.rpo,
+    value,
+    compared: basis === null ? null : compared,
+    basis,
+  } as const;
   if (targetUs === null) return { ...head, verdict: "not_set", reason: "no RPO was set", marginUs: null };
   if (value.status !== "measured") return { ...head, ...unknown(gaveUp(marks) ? notRecovered(marks) : value.reason) };
   const judgement = compare(value, targetUs);

@@ -33,13 +33,17 @@ export function rtoVerdict(sources: Sources): RtoVerdict {
   const targetUs = objectives.rtoMs === null ? null : objectives.rtoMs * 1000;
   const head = { targetUs, setBy: objectives.setBy.rto, clock: objectives.clock, value, recovered, elapsed };
   if (targetUs === null) return { ...head, verdict: "not_set", reason: "no RTO was set", marginUs: null };
-  const judgement = value.status === "measured" ? compare(value, targetUs) : withoutRecovery(sources, elapsed, targetUs);
+  const judgement =
+    value.status === "measured" ? compare(value, targetUs) : withoutRecovery(sources, elapsed, targetUs);
   return { ...head, ...judgement };
 }
 
 function notRecovered(sources: Sources): Duration {
   const { mark } = sources.marks.T6.moment === null ? sources.marks.T6 : sources.marks.T7;
-  return { status: "not_measured", reason: `not recovered: ${mark.status === "measured" ? "did not hold" : mark.reason}` };
+  return {
+    status: "not_measured",
+    reason: `not recovered: ${mark.status === "measured" ? "did not hold" : mark.reason}`,
+  };
 }
 
 /**
@@ -74,7 +78,8 @@ function withoutRecovery(sources: Sources, elapsed: Duration, targetUs: number):
     const state = sources.marks.T6.moment === null ? "not recovered" : "recovered, and not seen to hold,";
     return missed(`${state} after ${elapsed.text}, more than ${formatDurationUs(targetUs)}`);
   }
-  const { mark } = [sources.marks.T0, sources.marks.T6, sources.marks.T7].find((each) => each.moment === null) ?? sources.marks.T7;
+  const { mark } =
+    [sources.marks.T0, sources.marks.T6, sources.marks.T7].find((each) => each.moment === null) ?? sources.marks.T7;
   const why = mark.status === "measured" ? "no recovery time" : `${mark.mark}: ${mark.reason}`;
   return { verdict: "not_measured", marginUs: null, reason: why };
 }

@@ -1,7 +1,15 @@
 import type { HaltSource } from "../run-event.ts";
 import { EXIT_CODES, type RunResult } from "../result.ts";
 import type { CheckRow, Cleanup } from "./steps-schema.ts";
-import { type Deviation, type Reason, RULE_NAMES, type RuleName, RULES, type RpoVerdict, type RtoVerdict } from "./verdict-schema.ts";
+import {
+  type Deviation,
+  type Reason,
+  RULE_NAMES,
+  type RuleName,
+  RULES,
+  type RpoVerdict,
+  type RtoVerdict,
+} from "./verdict-schema.ts";
 
 /** Everything the result depends on; how it was found out is the other files' matter. */
 export interface Findings {
@@ -35,9 +43,16 @@ export type Verdict = Pick<RunResult, "result" | "exitCode" | "rule" | "reasons"
  */
 export function decide(findings: Findings): Verdict {
   const bad = [...errors(findings), ...halted(findings), ...failures(findings), ...gaps(findings)];
-  const reasons = [...bad, ...deadlines(findings, bad)].toSorted((a, b) => RULE_NAMES.indexOf(a.rule) - RULE_NAMES.indexOf(b.rule));
+  const reasons = [...bad, ...deadlines(findings, bad)].toSorted(
+    (a, b) => RULE_NAMES.indexOf(a.rule) - RULE_NAMES.indexOf(b.rule),
+  );
   const first = reasons.at(0) ?? withoutFault(findings);
-  return { result: first.result, exitCode: EXIT_CODES[first.result], rule: first.rule, reasons: reasons.length === 0 ? [first] : reasons };
+  return {
+    result: first.result,
+    exitCode: EXIT_CODES[first.result],
+    rule: first.rule,
+    reasons: reasons.length === 0 ? [first] : reasons,
+  };
 }
 
 function because(rule: RuleName, message: string, steps: readonly string[] = []): Reason {
@@ -53,9 +68,12 @@ function withoutFault({ deviations }: Findings): Reason {
 
 function errors({ cleanup, inDoubt, actions }: Findings): readonly Reason[] {
   const reasons: Reason[] = [];
-  if (cleanup.status === "incomplete") reasons.push(because("CLEANUP_INCOMPLETE", `not everything is gone: ${cleanup.problem ?? ""}`));
+  if (cleanup.status === "incomplete")
+    reasons.push(because("CLEANUP_INCOMPLETE", `not everything is gone: ${cleanup.problem ?? ""}`));
   if (inDoubt.length > 0) {
-    reasons.push(because("STEP_IN_DOUBT", "nobody can tell what an interrupted effect did; a person must look", inDoubt));
+    reasons.push(
+      because("STEP_IN_DOUBT", "nobody can tell what an interrupted effect did; a person must look", inDoubt),
+    );
   }
   const broke = actions.filter((action) => action.state === "broke");
   return [...reasons, ...broke.map((action) => about("STEP_BROKE", action))];
@@ -64,7 +82,9 @@ function errors({ cleanup, inDoubt, actions }: Findings): readonly Reason[] {
 function halted({ halts }: Findings): readonly Reason[] {
   return halts
     .filter((halt) => halt.by !== "deadline")
-    .map((halt) => because("HALTED", `stopped by ${halt.by}${halt.who === null ? "" : ` (${halt.who})`}: ${halt.reason}`));
+    .map((halt) =>
+      because("HALTED", `stopped by ${halt.by}${halt.who === null ? "" : ` (${halt.who})`}: ${halt.reason}`),
+    );
 }
 
 function failures({ rto, rpo, checks, actions }: Findings): readonly Reason[] {
@@ -79,7 +99,10 @@ function failures({ rto, rpo, checks, actions }: Findings): readonly Reason[] {
 }
 
 function checkFailed(check: CheckRow): Reason {
-  const saw = check.actual === null ? (check.reason ?? "it answered no") : `expected ${check.expected ?? "?"}, saw ${check.actual}`;
+  const saw =
+    check.actual === null
+      ? (check.reason ?? "it answered no")
+      : `expected ${check.expected ?? "?"}, saw ${check.actual}`;
   return because("CHECK_FAILED", `check '${check.step}' failed: ${saw}`, [check.step]);
 }
 
@@ -94,16 +117,33 @@ function deadlines({ deadlines, halts }: Findings, others: readonly Reason[]): r
 
 function gaps({ finished, rto, rpo, checks, actions }: Findings): readonly Reason[] {
   const reasons: Reason[] = [];
-  if (!finished) reasons.push(because("UNFINISHED", "the journal ends before the drill did: it is still running or was interrupted"));
+  if (!finished)
+    reasons.push(
+      because("UNFINISHED", "the journal ends before the drill did: it is still running or was interrupted"),
+    );
   const silent = checks.filter(isSilent);
-  if (silent.length > 0) reasons.push(because("CHECK_NOT_MEASURED", silent.map(silence).join("; "), silent.map((check) => check.step)));
+  if (silent.length > 0)
+    reasons.push(
+      because(
+        "CHECK_NOT_MEASURED",
+        silent.map(silence).join("; "),
+        silent.map((check) => check.step),
+      ),
+    );
   if (!checks.some((check) => check.phase === "verify" && check.required && !check.waived)) {
-    reasons.push(because("NO_REQUIRED_CHECK", "no required check of the verify phase was asked: nothing shows that the copy is good"));
+    reasons.push(
+      because(
+        "NO_REQUIRED_CHECK",
+        "no required check of the verify phase was asked: nothing shows that the copy is good",
+      ),
+    );
   }
   const undone = actions.filter((action) => action.state === "not_run").map((action) => action.step);
   if (undone.length > 0) reasons.push(because("STEP_NOT_RUN", `required steps did not run: ${quoted(undone)}`, undone));
-  if (rto.verdict === "not_measured") reasons.push(because("OBJECTIVE_NOT_MEASURED", `RTO not measured: ${rto.reason}`));
-  if (rpo.verdict === "not_measured") reasons.push(because("OBJECTIVE_NOT_MEASURED", `RPO not measured: ${rpo.reason}`));
+  if (rto.verdict === "not_measured")
+    reasons.push(because("OBJECTIVE_NOT_MEASURED", `RTO not measured: ${rto.reason}`));
+  if (rpo.verdict === "not_measured")
+    reasons.push(because("OBJECTIVE_NOT_MEASURED", `RPO not measured: ${rpo.reason}`));
   return reasons;
 }
 

@@ -10,7 +10,7 @@ export interface Html {
 export type HtmlValue = string | number | Html | readonly HtmlValue[] | null;
 
 /** A tagged template whose values are escaped, unless they are `Html` already. Null gives nothing. */
-export function html(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
+export function markup(strings: TemplateStringsArray, ...values: readonly HtmlValue[]): Html {
   const text = strings.reduce((whole, part, index) => whole + render(values[index - 1] ?? null) + part);
   return { kind: "html", text };
 }
@@ -28,11 +28,16 @@ export function trusted(text: string): Html {
   return { kind: "html", text };
 }
 
-const ENTITIES: Readonly<Record<string, string>> = { "&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "'": "&#39;" };
+const ENTITIES: Readonly<Record<string, string>> = {
+  "&": "&amp;",
+  "<": "&lt;",
+  ">": "&gt;",
+  '"': "&quot;",
+  "'": "&#39;",
+};
 
-/** Control characters and those that turn the direction of writing: they can make a line read otherwise than it is. */
-// oxlint-disable-next-line no-control-regex -- they are what is looked for
-const DECEPTIVE = /[\u0000-\u0008\u000B-\u001F\u007F-\u009F\u061C\u200B-\u200F\u2028-\u202E\u2060-\u2069\uFEFF\uFFFE\uFFFF]|\p{Cs}/gu;
+/** Control characters, and what turns the direction of writing or cannot be seen: a line must read as it is. */
+const DECEPTIVE = /(?![\t\n])[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
 
 export function escapeText(text: string): string {
   return visible(text).replaceAll(/[&<>"']/gu, (char) => ENTITIES[char] ?? "");
@@ -40,11 +45,19 @@ export function escapeText(text: string): string {
 
 /** The same text with deceptive characters written out as `<U+202E>`. */
 function visible(text: string): string {
-  return text.replaceAll(DECEPTIVE, (char) => `<U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}>`);
+  return text.replaceAll(
+    DECEPTIVE,
+    (char) => `<U+${(char.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}>`,
+  );
 }
 
 /** Shortened for a place of fixed width; whole code points. The full text belongs into a title beside it. */
 export function shorten(text: string, length: number): string {
-  const points = [...text];
-  return points.length <= length ? text : `${points.slice(0, length - 1).join("").trimEnd()}…`;
+  const points = Array.from(text);
+  return points.length <= length
+    ? text
+    : `${points
+        .slice(0, length - 1)
+        .join("")
+        .trimEnd()}…`;
 }

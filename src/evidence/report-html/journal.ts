@@ -1,6 +1,6 @@
 import type { Recorded } from "../../drills/run-event.ts";
 import { formatWallUs } from "../../support/format.ts";
-import { html, type Html } from "./html.ts";
+import { markup, type Html } from "./html.ts";
 import { section, small, table } from "./parts.ts";
 
 /** The page stays readable; the journal itself has every record. */
@@ -10,8 +10,15 @@ export function journal(records: readonly Recorded[]): Html {
   const shown = records.slice(0, MAX_RECORDS);
   const columns = [{ title: "Record" }, { title: "Time" }, { title: "Event" }, { title: "About" }];
   const rows = shown.map((record) => [record.seq, formatWallUs(record.wallUs), record.type, small(about(record))]);
-  const caption = shown.length < records.length ? `The first ${shown.length} of ${records.length} records` : `All ${records.length} records`;
-  return section("journal", "Journal", html`<details><summary>Show the ${shown.length} records</summary>${table(caption, columns, rows)}</details>`);
+  const caption =
+    shown.length < records.length
+      ? `The first ${shown.length} of ${records.length} records`
+      : `All ${records.length} records`;
+  return section(
+    "journal",
+    "Journal",
+    markup`<details><summary>Show the ${shown.length} records</summary>${table(caption, columns, rows)}</details>`,
+  );
 }
 
 function about(record: Recorded): string {
@@ -36,6 +43,10 @@ function about(record: Recorded): string {
     case "run.finished":
       return record.data.result;
     default:
-      return "step" in record.data && record.data.step !== null ? record.data.step : "id" in record.data ? record.data.id : "";
+      return "step" in record.data && record.data.step !== null
+        ? record.data.step
+        : "id" in record.data
+          ? record.data.id
+          : "";
   }
 }

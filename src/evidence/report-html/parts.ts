@@ -1,6 +1,6 @@
 import type { RunResult } from "../../drills/result.ts";
 import { formatDurationUs } from "../../support/format.ts";
-import { html, type Html, type HtmlValue } from "./html.ts";
+import { markup, type Html, type HtmlValue } from "./html.ts";
 
 /** Small pieces that several sections of the report share. */
 
@@ -10,11 +10,11 @@ export type Tone = "ok" | "bad" | "warn" | "idle";
 const SIGNS: Readonly<Record<Tone, string>> = { ok: "✓", bad: "✕", warn: "!", idle: "–" };
 
 export function badge(tone: Tone, text: string): Html {
-  return html`<span class="badge ${tone}"><span class="sign" aria-hidden="true">${SIGNS[tone]}</span>${text}</span>`;
+  return markup`<span class="badge ${tone}"><span class="sign" aria-hidden="true">${SIGNS[tone]}</span>${text}</span>`;
 }
 
 export function section(id: string, title: string, ...body: readonly HtmlValue[]): Html {
-  return html`<section aria-labelledby="${id}">
+  return markup`<section aria-labelledby="${id}">
 <h2 id="${id}">${title}</h2>
 ${body}
 </section>
@@ -29,33 +29,33 @@ export interface Column {
 /** The first cell of a row is its header. Wide tables scroll in their own box. */
 export function table(caption: string, columns: readonly Column[], rows: readonly (readonly HtmlValue[])[]): Html {
   const cell = (value: HtmlValue, index: number): Html => {
-    if (index === 0) return html`<th scope="row">${value}</th>`;
-    return columns[index]?.numeric === true ? html`<td class="num">${value}</td>` : html`<td>${value}</td>`;
+    if (index === 0) return markup`<th scope="row">${value}</th>`;
+    return columns[index]?.numeric === true ? markup`<td class="num">${value}</td>` : markup`<td>${value}</td>`;
   };
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
+  return markup`<div class="scroll" tabindex="0" role="region" aria-label="${caption}"><table>
 <caption>${caption}</caption>
-<thead><tr>${columns.map(({ title, numeric }) => (numeric === true ? html`<th scope="col" class="num">${title}</th>` : html`<th scope="col">${title}</th>`))}</tr></thead>
+<thead><tr>${columns.map(({ title, numeric }) => (numeric === true ? markup`<th scope="col" class="num">${title}</th>` : markup`<th scope="col">${title}</th>`))}</tr></thead>
 <tbody>
-${rows.map((row) => html`<tr>${row.map(cell)}</tr>\n`)}</tbody>
+${rows.map((row) => markup`<tr>${row.map(cell)}</tr>\n`)}</tbody>
 </table></div>
 `;
 }
 
 export function pairs(items: readonly (readonly [string, HtmlValue])[]): Html {
-  return html`<dl class="pairs">${items.map(([name, value]) => html`<div><dt>${name}</dt><dd>${value}</dd></div>\n`)}</dl>
+  return markup`<dl class="pairs">${items.map(([name, value]) => markup`<div><dt>${name}</dt><dd>${value}</dd></div>\n`)}</dl>
 `;
 }
 
-export const code = (text: string): Html => html`<code>${text}</code>`;
-export const small = (text: HtmlValue): Html => html`<small>${text}</small>`;
+export const code = (text: string): Html => markup`<code>${text}</code>`;
+export const small = (text: HtmlValue): Html => markup`<small>${text}</small>`;
 
 type Absent = { readonly status: "not_measured" | "not_applicable"; readonly reason: string };
 type Measured = { readonly status: "measured"; readonly text: string };
 
 /** A number or, in words, why there is none; never a zero in its place. */
 export function measuredOr(value: Measured | Absent): Html {
-  if (value.status === "measured") return html`<strong>${value.text}</strong>`;
-  return html`${value.status === "not_measured" ? "not measured" : "not applicable"}<br>${small(value.reason)}`;
+  if (value.status === "measured") return markup`<strong>${value.text}</strong>`;
+  return markup`${value.status === "not_measured" ? "not measured" : "not applicable"}<br>${small(value.reason)}`;
 }
 
 /** Where an instant lies from T0, or from the run's begin where there is no T0. */

@@ -1,27 +1,28 @@
 import type { RunResult } from "../../drills/result.ts";
 import { formatBytes, formatDurationUs, formatWallUs } from "../../support/format.ts";
-import { html, type Html, type HtmlValue } from "./html.ts";
+import { markup, type Html, type HtmlValue } from "./html.ts";
 import { badge, code, pairs, section, small, table } from "./parts.ts";
 
 /** What it was recovered from, up to where, and on which server. */
 export function recovery(result: RunResult): Html {
-  return html`${source(result)}${recoveryPoint(result)}${server(result)}`;
+  return markup`${source(result)}${recoveryPoint(result)}${server(result)}`;
 }
 
 const time = (wallUs: number | null): string => (wallUs === null ? "unknown" : formatWallUs(wallUs));
 
 function source(result: RunResult): Html {
   const { source: from, transfers, replays } = result.observed;
-  if (from === null) return section("source", "Source of recovery", html`<p>No step named the backup that was used.</p>`);
+  if (from === null)
+    return section("source", "Source of recovery", markup`<p>No step named the backup that was used.</p>`);
   const items: (readonly [string, HtmlValue])[] = [
     ["Backup", code(from.backupId)],
     ["Selected", from.selection],
     ["Path", code(from.path)],
     ["Taken with", `${from.tool}, ${from.format}`],
-    ["Began", html`${time(from.startedWallUs)} ${small(`from ${from.timeFrom}`)}`],
+    ["Began", markup`${time(from.startedWallUs)} ${small(`from ${from.timeFrom}`)}`],
     ["Ended", time(from.endedWallUs)],
     ["Size", `${formatBytes(from.sizeBytes)} in ${from.files} files`],
-    ["LSN range", html`${code(from.startLsn)} to ${code(from.stopLsn ?? "unknown")}, timeline ${from.timeline}`],
+    ["LSN range", markup`${code(from.startLsn)} to ${code(from.stopLsn ?? "unknown")}, timeline ${from.timeline}`],
     ["Archive reaches", code(from.archiveEndLsn ?? "unknown")],
     ["System identifier", code(from.systemIdentifier ?? "unknown")],
     ["Manifest sha256", from.manifestSha256 === null ? "no manifest" : code(from.manifestSha256)],
@@ -44,26 +45,39 @@ function rate(bytes: number, durationUs: number): string {
 
 function recoveryPoint(result: RunResult): Html {
   const point = result.observed.recoveryPoint;
-  if (point === null) return section("point", "Recovery point", html`<p>No step said up to where the copy was recovered.</p>`);
+  if (point === null)
+    return section("point", "Recovery point", markup`<p>No step said up to where the copy was recovered.</p>`);
   const rows = [
     ["Asked for", point.target, "the playbook"],
     ["Reached LSN", code(point.lsn), point.from.lsn],
-    ["Expected at least", code(point.expectedLsn ?? "nothing was expected"), point.expectedLsn === null ? "–" : "the backup source"],
+    [
+      "Expected at least",
+      code(point.expectedLsn ?? "nothing was expected"),
+      point.expectedLsn === null ? "–" : "the backup source",
+    ],
     ["Timeline", point.timeline, point.from.timeline],
-    ["Last replayed commit", point.commitWallUs === null ? "none was replayed" : formatWallUs(point.commitWallUs, 6), point.from.commitTime],
+    [
+      "Last replayed commit",
+      point.commitWallUs === null ? "none was replayed" : formatWallUs(point.commitWallUs, 6),
+      point.from.commitTime,
+    ],
     ...result.observed.survivors.map((each) => [
       `Newest row by ${each.via}`,
       formatWallUs(each.newestWallUs, 6),
-      html`${each.what}${each.intervalUs === null ? "" : `, every ${formatDurationUs(each.intervalUs)}`}`,
+      markup`${each.what}${each.intervalUs === null ? "" : `, every ${formatDurationUs(each.intervalUs)}`}`,
     ]),
   ];
   const columns = [{ title: "What" }, { title: "Value" }, { title: "Said by" }];
-  return section("point", "Recovery point", table("Up to where the copy was recovered, and who says so", columns, rows));
+  return section(
+    "point",
+    "Recovery point",
+    table("Up to where the copy was recovered, and who says so", columns, rows),
+  );
 }
 
 function server(result: RunResult): Html {
   const { server: on } = result.observed;
-  if (on === null) return section("server", "Server", html`<p>No step described the server.</p>`);
+  if (on === null) return section("server", "Server", markup`<p>No step described the server.</p>`);
   const durability =
     on.durability === "production" ? badge("ok", "as in production") : badge("warn", "throwaway: times are optimistic");
   const settings = Object.entries(on.settings).toSorted(([a], [b]) => (a < b ? -1 : 1));

@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import type { Plan } from "../../drills/plan.ts";
 import type { RunResult } from "../../drills/result.ts";
 import type { Recorded } from "../../drills/run-event.ts";
-import { html, type Html, trusted } from "./html.ts";
+import { markup, type Html, trusted } from "./html.ts";
 import { journal } from "./journal.ts";
 import { section } from "./parts.ts";
 import { cleanup, isolation, marks, method } from "./proof.ts";
@@ -36,7 +36,7 @@ const POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").upd
 
 function page(result: RunResult, body: readonly Html[]): Html {
   const { run } = result;
-  return html`<!doctype html>
+  return markup`<!doctype html>
 <html lang="en">
 <head>
 <meta charset="utf-8">

@@ -1,6 +1,6 @@
 import type { RunResult } from "../../drills/result.ts";
 import { formatDurationUs } from "../../support/format.ts";
-import { html, type Html } from "./html.ts";
+import { markup, type Html } from "./html.ts";
 import { badge, code, offset, section, small, table, type Tone } from "./parts.ts";
 
 type Step = RunResult["steps"][number];
@@ -9,17 +9,34 @@ type Check = RunResult["checks"][number];
 export function contributions(result: RunResult): Html {
   const { criticalPath: path } = result;
   if (path.windowUs === null) {
-    return section("path", "What the recovery time is made of", html`<p>The recovery did not reach T6, so there is no time to share out.</p>`);
+    return section(
+      "path",
+      "What the recovery time is made of",
+      markup`<p>The recovery did not reach T6, so there is no time to share out.</p>`,
+    );
   }
   const rows = path.contributions.map(({ step, criticalUs, sharePermille }) => [
-    html`${titleOf(result, step)}<br>${small(code(step))}`,
+    markup`${titleOf(result, step)}<br>${small(code(step))}`,
     formatDurationUs(criticalUs),
     percent(sharePermille),
     share(sharePermille),
   ]);
   const between = Math.round((path.betweenStepsUs * 1000) / Math.max(1, path.windowUs));
-  const all = [...rows, [html`Between steps<br>${small("deciding, journaling, starting")}`, formatDurationUs(path.betweenStepsUs), percent(between), share(between)]];
-  const columns = [{ title: "Step" }, { title: "Time", numeric: true }, { title: "Share", numeric: true }, { title: "" }];
+  const all = [
+    ...rows,
+    [
+      markup`Between steps<br>${small("deciding, journaling, starting")}`,
+      formatDurationUs(path.betweenStepsUs),
+      percent(between),
+      share(between),
+    ],
+  ];
+  const columns = [
+    { title: "Step" },
+    { title: "Time", numeric: true },
+    { title: "Share", numeric: true },
+    { title: "" },
+  ];
   const caption = `Critical path of ${path.window === "T0-T6" ? "T0 to T6" : "T3 to T6"}, ${formatDurationUs(path.windowUs)}, largest first`;
   return section("path", "What the recovery time is made of", shrinking(result), table(caption, columns, all));
 }
@@ -28,19 +45,20 @@ export function contributions(result: RunResult): Html {
 function shrinking(result: RunResult): Html | null {
   const { shrink } = result.criticalPath;
   if (shrink === null) return null;
-  const overrun = html`<p>The recovery must become <strong>${formatDurationUs(shrink.overrunUs)}</strong> shorter to meet the RTO.</p>`;
+  const overrun = markup`<p>The recovery must become <strong>${formatDurationUs(shrink.overrunUs)}</strong> shorter to meet the RTO.</p>`;
   const items = (list: typeof shrink.alone): Html =>
-    html`<ul>${list.map(({ step, byUs, ofUs }) => html`<li><strong>${titleOf(result, step)}</strong> by ${formatDurationUs(byUs)} of its ${formatDurationUs(ofUs)}</li>`)}</ul>`;
-  if (shrink.alone.length > 0) return html`${overrun}<p>Any one of these would be enough:</p>${items(shrink.alone)}`;
-  if (shrink.enough) return html`${overrun}<p>No step alone is enough; these together are:</p>${items(shrink.together)}`;
-  return html`${overrun}<p>Even without all of these steps it would be too slow; the rest is time between steps:</p>${items(shrink.together)}`;
+    markup`<ul>${list.map(({ step, byUs, ofUs }) => markup`<li><strong>${titleOf(result, step)}</strong> by ${formatDurationUs(byUs)} of its ${formatDurationUs(ofUs)}</li>`)}</ul>`;
+  if (shrink.alone.length > 0) return markup`${overrun}<p>Any one of these would be enough:</p>${items(shrink.alone)}`;
+  if (shrink.enough)
+    return markup`${overrun}<p>No step alone is enough; these together are:</p>${items(shrink.together)}`;
+  return markup`${overrun}<p>Even without all of these steps it would be too slow; the rest is time between steps:</p>${items(shrink.together)}`;
 }
 
 const titleOf = (result: RunResult, id: string): string => result.steps.find((step) => step.id === id)?.title ?? id;
 const percent = (permille: number): string => `${(permille / 10).toFixed(1)} %`;
 
 function share(permille: number): Html {
-  return html`<svg class="share" viewBox="0 0 120 10" aria-hidden="true"><rect class="track" width="120" height="10" rx="2"></rect><rect class="critical" width="${Math.max(0, Math.min(120, Math.round(permille * 0.12)))}" height="10" rx="2"></rect></svg>`;
+  return markup`<svg class="share" viewBox="0 0 120 10" aria-hidden="true"><rect class="track" width="120" height="10" rx="2"></rect><rect class="critical" width="${Math.max(0, Math.min(120, Math.round(permille * 0.12)))}" height="10" rx="2"></rect></svg>`;
 }
 
 const OUTCOMES: Readonly<Record<Step["outcome"], readonly [Tone, string]>> = {
@@ -66,7 +84,7 @@ export function steps(result: RunResult): Html {
     { title: "Critical path", numeric: true },
   ];
   const rows = result.steps.map((step) => [
-    html`${step.title}<br>${small(html`${code(step.id)} ${step.uses}${step.required ? "" : ", optional"}`)}`,
+    markup`${step.title}<br>${small(markup`${code(step.id)} ${step.uses}${step.required ? "" : ", optional"}`)}`,
     step.phase,
     outcome(step),
     offset(result, step.startedAtUs),
@@ -74,16 +92,20 @@ export function steps(result: RunResult): Html {
     step.attempts === 0 ? "–" : step.attempts,
     step.criticalUs === 0 ? "–" : percent(step.criticalSharePermille),
   ]);
-  return section("steps", "Steps", table("Every step of the plan; start counts from T0, duration includes waits between attempts", columns, rows));
+  return section(
+    "steps",
+    "Steps",
+    table("Every step of the plan; start counts from T0, duration includes waits between attempts", columns, rows),
+  );
 }
 
 function outcome(step: Step): Html {
   const [tone, word] = OUTCOMES[step.outcome];
   if (step.failure !== null) {
-    const hint = step.failure.hint === null ? null : html`<br>${small(`Hint: ${step.failure.hint}`)}`;
-    return html`${badge(tone, word)}<br>${small(html`${code(step.failure.code)} ${step.failure.message}`)}${hint}`;
+    const hint = step.failure.hint === null ? null : markup`<br>${small(`Hint: ${step.failure.hint}`)}`;
+    return markup`${badge(tone, word)}<br>${small(markup`${code(step.failure.code)} ${step.failure.message}`)}${hint}`;
   }
-  return step.skipped === null ? badge(tone, word) : html`${badge(tone, word)}<br>${small(step.skipped.message)}`;
+  return step.skipped === null ? badge(tone, word) : markup`${badge(tone, word)}<br>${small(step.skipped.message)}`;
 }
 
 const STATUSES: Readonly<Record<Check["status"], readonly [Tone, string]>> = {
@@ -94,14 +116,21 @@ const STATUSES: Readonly<Record<Check["status"], readonly [Tone, string]>> = {
 };
 
 export function checks(result: RunResult): Html {
-  if (result.checks.length === 0) return section("checks", "Checks", html`<p>The playbook asks nothing of the recovered copy.</p>`);
-  const columns = [{ title: "Check" }, { title: "Answer" }, { title: "Expected" }, { title: "Seen" }, { title: "Looked at" }];
+  if (result.checks.length === 0)
+    return section("checks", "Checks", markup`<p>The playbook asks nothing of the recovered copy.</p>`);
+  const columns = [
+    { title: "Check" },
+    { title: "Answer" },
+    { title: "Expected" },
+    { title: "Seen" },
+    { title: "Looked at" },
+  ];
   const rows = result.checks.map((check) => {
     const [tone, word] = STATUSES[check.status];
-    const why = check.reason === null ? null : html`<br>${small(check.reason)}`;
+    const why = check.reason === null ? null : markup`<br>${small(check.reason)}`;
     return [
-      html`${check.title}<br>${small(html`${code(check.step)} ${check.required ? "required" : "optional"}`)}`,
-      html`${badge(tone, word)}${why}`,
+      markup`${check.title}<br>${small(markup`${code(check.step)} ${check.required ? "required" : "optional"}`)}`,
+      markup`${badge(tone, word)}${why}`,
       check.expected ?? "–",
       check.actual ?? "–",
       check.coverage === null ? "–" : `${check.coverage.checked} of ${check.coverage.total} ${check.coverage.unit}`,

@@ -1,23 +1,26 @@
 import type { RunResult } from "../../drills/result.ts";
 import { formatDurationUs, formatWallUs } from "../../support/format.ts";
-import { html, type Html } from "./html.ts";
+import { markup, type Html } from "./html.ts";
 import { gauge } from "./gauge-svg.ts";
 import { badge, code, measuredOr, section, small, table, type Tone } from "./parts.ts";
 
 /** What a manager reads: what was drilled, the result, the targets against what was measured, the loss, the deviations. */
 export function summary(result: RunResult): Html {
-  return html`${verdict(result)}${objectives(result)}${loss(result)}${deviations(result)}`;
+  return markup`${verdict(result)}${objectives(result)}${loss(result)}${deviations(result)}`;
 }
 
 export function heading(result: RunResult): Html {
   const { run } = result;
-  const system = run.system === null ? null : html`<li>System <strong>${run.system.name}</strong> (${run.system.environment})</li>`;
-  return html`<header>
+  const system =
+    run.system === null
+      ? null
+      : markup`<li>System <strong>${run.system.name}</strong> (${run.system.environment})</li>`;
+  return markup`<header>
 <p class="kicker">Recovery drill report</p>
 <h1>${run.title}</h1>
 <ul class="facts">${system}<li>Playbook <strong>${run.playbook}</strong></li><li>Started <strong>${formatWallUs(run.startedWallUs, 0)}</strong></li>
-<li>Run ${code(run.id)}</li>${run.owner === null ? null : html`<li>Owner <strong>${run.owner}</strong></li>`}</ul>
-${run.mode === "simulated" ? html`<p class="stamp">SIMULATED: nothing was recovered. This is not evidence.</p>` : null}
+<li>Run ${code(run.id)}</li>${run.owner === null ? null : markup`<li>Owner <strong>${run.owner}</strong></li>`}</ul>
+${run.mode === "simulated" ? markup`<p class="stamp">SIMULATED: nothing was recovered. This is not evidence.</p>` : null}
 </header>
 `;
 }
@@ -34,11 +37,14 @@ const WORDS: Readonly<Record<RunResult["result"], readonly [tone: Tone, sign: st
 function verdict(result: RunResult): Html {
   const [tone, sign, word] = WORDS[result.result];
   const [first, ...others] = result.reasons;
-  const also = others.length === 0 ? null : html`<ul>${others.map((reason) => html`<li>${reason.message} ${small(reason.rule)}</li>`)}</ul>`;
-  return html`<section class="verdict ${tone}" aria-label="Result">
+  const also =
+    others.length === 0
+      ? null
+      : markup`<ul>${others.map((reason) => markup`<li>${reason.message} ${small(reason.rule)}</li>`)}</ul>`;
+  return markup`<section class="verdict ${tone}" aria-label="Result">
 <p class="word"><span class="sign" aria-hidden="true">${sign}</span> ${word}</p>
 <p class="because">${sentence(first?.message ?? "")}</p>
-${also}<p class="meta">${small(html`Rule ${code(result.rule)}, exit code ${result.exitCode}. Counts as evidence: ${result.evidence.counts ? "yes" : "no"} (${result.evidence.reason}).`)}</p>
+${also}<p class="meta">${small(markup`Rule ${code(result.rule)}, exit code ${result.exitCode}. Counts as evidence: ${result.evidence.counts ? "yes" : "no"} (${result.evidence.reason}).`)}</p>
 </section>
 `;
 }
@@ -55,20 +61,21 @@ const VERDICTS: Readonly<Record<RunResult["objectives"]["rto"]["verdict"], reado
 };
 
 function objectives(result: RunResult): Html {
-  return section("objectives", "Objectives", html`<div class="tiles">${rto(result)}${rpo(result)}</div>`);
+  return section("objectives", "Objectives", markup`<div class="tiles">${rto(result)}${rpo(result)}</div>`);
 }
 
 function rto(result: RunResult): Html {
   const { rto } = result.objectives;
   const [tone, word] = VERDICTS[rto.verdict];
   const measured = rto.value.status === "measured" ? rto.value : null;
-  const number = measured?.text ?? (rto.elapsed.status === "measured" ? `not recovered after ${rto.elapsed.text}` : "not measured");
+  const number =
+    measured?.text ?? (rto.elapsed.status === "measured" ? `not recovered after ${rto.elapsed.text}` : "not measured");
   const { rtaTotal, rtaTechnical, humanWait } = result.durations;
-  return html`<div class="tile"><h3>Recovery time (RTO) ${badge(tone, word)}</h3>
+  return markup`<div class="tile"><h3>Recovery time (RTO) ${badge(tone, word)}</h3>
 <p class="number">${number}</p>
 <p>${target(rto)}${margin(rto.marginUs)}</p>
 ${measured === null || rto.targetUs === null ? null : gauge(measured, rto.targetUs, "Recovery time against its target")}
-<p>${small(html`Compared: the ${rto.clock} clock, ${rto.clock === "total" ? "T0 to T6" : "T3 to T6"}. Total ${brief(rtaTotal)}, technical ${brief(rtaTechnical)}, waiting for people ${brief(humanWait)}.`)}</p>
+<p>${small(markup`Compared: the ${rto.clock} clock, ${rto.clock === "total" ? "T0 to T6" : "T3 to T6"}. Total ${brief(rtaTotal)}, technical ${brief(rtaTechnical)}, waiting for people ${brief(humanWait)}.`)}</p>
 ${why(rto, measured !== null)}
 </div>
 `;
@@ -78,11 +85,11 @@ function rpo(result: RunResult): Html {
   const { rpo } = result.objectives;
   const [tone, word] = VERDICTS[rpo.verdict];
   const measured = rpo.value.status === "measured" ? rpo.value : null;
-  return html`<div class="tile"><h3>Data loss (RPO) ${badge(tone, rpo.basis === "estimate" ? `${word} (estimate)` : word)}</h3>
+  return markup`<div class="tile"><h3>Data loss (RPO) ${badge(tone, rpo.basis === "estimate" ? `${word} (estimate)` : word)}</h3>
 <p class="number">${measured?.text ?? "not measured"}</p>
 <p>${target(rpo)}${margin(rpo.marginUs)}</p>
 ${measured === null || rpo.targetUs === null ? null : gauge(measured, rpo.targetUs, "Data loss against its target")}
-<p>${small(rpo.compared === null ? "Nothing was compared." : html`Compared: ${code(rpo.compared)}, ${measured?.source ?? ""}.`)}</p>
+<p>${small(rpo.compared === null ? "Nothing was compared." : markup`Compared: ${code(rpo.compared)}, ${measured?.source ?? ""}.`)}</p>
 ${why(rpo, measured !== null)}
 </div>
 `;
@@ -91,17 +98,17 @@ ${why(rpo, measured !== null)}
 /** Where the number and the target say it themselves, nothing is repeated. */
 function why(objective: { readonly verdict: string; readonly reason: string }, measured: boolean): Html | null {
   if (objective.verdict === "not_set" || (measured && objective.verdict !== "not_measured")) return null;
-  return html`<p>${sentence(objective.reason)}</p>`;
+  return markup`<p>${sentence(objective.reason)}</p>`;
 }
 
 function target(objective: { readonly targetUs: number | null; readonly setBy: string | null }): Html {
-  if (objective.targetUs === null) return html`No target was set`;
-  return html`Target <strong>${formatDurationUs(objective.targetUs)}</strong>${objective.setBy === null ? "" : ` (${objective.setBy})`}`;
+  if (objective.targetUs === null) return markup`No target was set`;
+  return markup`Target <strong>${formatDurationUs(objective.targetUs)}</strong>${objective.setBy === null ? "" : ` (${objective.setBy})`}`;
 }
 
 function margin(marginUs: number | null): Html | null {
   if (marginUs === null) return null;
-  return html`, ${marginUs >= 0 ? "to spare" : "too much"} <strong>${formatDurationUs(Math.abs(marginUs))}</strong>`;
+  return markup`, ${marginUs >= 0 ? "to spare" : "too much"} <strong>${formatDurationUs(Math.abs(marginUs))}</strong>`;
 }
 
 function brief(value: { readonly status: string; readonly text?: string }): string {
@@ -120,21 +127,24 @@ function loss(result: RunResult): Html {
   ] as const;
   const rows = [
     ...ages.map(([name, what, age]) => [
-      html`${name}<br>${small(what)}`,
+      markup`${name}<br>${small(what)}`,
       measuredOr(age),
-      age.status === "measured" ? html`${age.source}${age.basis === "estimate" ? html` ${badge("idle", "estimate")}` : null}` : "",
+      age.status === "measured"
+        ? markup`${age.source}${age.basis === "estimate" ? markup` ${badge("idle", "estimate")}` : null}`
+        : "",
       age.status === "measured" ? small(age.notes.join("; ")) : "",
     ]),
-    ...others.map(([name, what, number]) => [html`${name}<br>${small(what)}`, measuredOr(number), "", ""]),
+    ...others.map(([name, what, number]) => [markup`${name}<br>${small(what)}`, measuredOr(number), "", ""]),
   ];
   const columns = [{ title: "Number" }, { title: "Value" }, { title: "From" }, { title: "Notes" }];
   return section("loss", "Loss", table("Four numbers, each by itself; none is made of another", columns, rows));
 }
 
 function deviations(result: RunResult): Html {
-  if (result.deviations.length === 0) return section("deviations", "Deviations", html`<p>None.</p>`);
+  if (result.deviations.length === 0) return section("deviations", "Deviations", markup`<p>None.</p>`);
   const items = result.deviations.map(
-    ({ code: name, step, message }) => html`<li>${code(name)}${step === null ? null : html` in ${code(step)}`}: ${message}</li>\n`,
+    ({ code: name, step, message }) =>
+      markup`<li>${code(name)}${step === null ? null : markup` in ${code(step)}`}: ${message}</li>\n`,
   );
-  return section("deviations", "Deviations", html`<ul>${items}</ul>`);
+  return section("deviations", "Deviations", markup`<ul>${items}</ul>`);
 }

@@ -2,7 +2,11 @@
 
 const STEPS_US = [1, 2, 5]
   .flatMap((digit) => [1e3, 1e4, 1e5, 1e6].map((unit) => digit * unit))
-  .concat([10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400].map((seconds) => seconds * 1e6))
+  .concat(
+    [10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14_400, 21_600, 43_200, 86_400].map(
+      (seconds) => seconds * 1e6,
+    ),
+  )
   .toSorted((a, b) => a - b);
 
 /** Round values between two ends, at most `count` of them, 0 among them when it lies between. */
@@ -40,6 +44,11 @@ export function groupMarks(points: readonly MarkPoint[], apart: number): readonl
     const lines = [...new Set(group.map((point) => point.x))];
     const x = Math.min(...lines);
     const middle = (x + Math.max(...lines)) / 2;
-    return { names: group.map((point) => point.name).toSorted(), x: group.length === 1 ? x : Math.round(middle * 10) / 10, labelX: middle, lines };
+    return {
+      names: group.map((point) => point.name).toSorted(),
+      x: group.length === 1 ? x : Math.round(middle * 10) / 10,
+      labelX: middle,
+      lines,
+    };
   });
 }

@@ -38,14 +38,21 @@ export function holdStep(deps: { readonly sessions: Sessions }): Step<typeof inp
     async run(input, ctx) {
       const services = ctx.services();
       if (services.length === 0) {
-        throw new StepError("permanent", "HOLD_NO_SERVICE", "no step of the run reported a recovered service to watch", {
-          hint: "the hold window needs a step such as postgres/restore before it",
-        });
+        throw new StepError(
+          "permanent",
+          "HOLD_NO_SERVICE",
+          "no step of the run reported a recovered service to watch",
+          {
+            hint: "the hold window needs a step such as postgres/restore before it",
+          },
+        );
       }
       const held = await hold(input, services, deps.sessions, ctx);
       if (held.kind === "healthy") {
         const { wallUs, monoUs } = held.last;
-        const note = services.some((service) => !service.writable) ? "read-only services were asked to read only" : null;
+        const note = services.some((service) => !service.writable)
+          ? "read-only services were asked to read only"
+          : null;
         await ctx.mark({ mark: "T7", wallUs, monoUs, source: "prober", resolutionUs: held.resolutionUs, note });
       }
       return answer(held, input, services.length);
@@ -56,7 +63,13 @@ export function holdStep(deps: { readonly sessions: Sessions }): Step<typeof inp
 type Input = z.output<typeof inputSchema>;
 type Held =
   | { readonly kind: "healthy"; readonly probes: number; readonly last: Instant; readonly resolutionUs: number }
-  | { readonly kind: "unhealthy"; readonly probes: number; readonly at: Instant; readonly sinceBeginUs: number; readonly reason: string };
+  | {
+      readonly kind: "unhealthy";
+      readonly probes: number;
+      readonly at: Instant;
+      readonly sinceBeginUs: number;
+      readonly reason: string;
+    };
 
 /** The last look happens at or after the end of the window, so that T7 is never earlier than asked. */
 async function hold(input: Input, services: readonly Service[], sessions: Sessions, ctx: StepContext): Promise<Held> {
@@ -64,7 +77,9 @@ async function hold(input: Input, services: readonly Service[], sessions: Sessio
   let before = begin;
   for (let probes = 1; ; probes += 1) {
     const at = instant(ctx.clock);
-    const answers = await Promise.all(services.map((service) => probeService(sessions, service, input.timeout, ctx.signal)));
+    const answers = await Promise.all(
+      services.map((service) => probeService(sessions, service, input.timeout, ctx.signal)),
+    );
     const reason = reasonOf(answers, services);
     if (reason !== null) return { kind: "unhealthy", probes, at, sinceBeginUs: at.monoUs - begin, reason };
     const last = instant(ctx.clock);
@@ -72,7 +87,9 @@ async function hold(input: Input, services: readonly Service[], sessions: Sessio
       return { kind: "healthy", probes, last, resolutionUs: Math.max(input.interval * 1000, last.monoUs - before) };
     }
     before = at.monoUs;
-    await delay(waitMs(begin + input.for * 1000, at.monoUs + input.interval * 1000, ctx.clock.monoUs()), undefined, { signal: ctx.signal });
+    await delay(waitMs(begin + input.for * 1000, at.monoUs + input.interval * 1000, ctx.clock.monoUs()), undefined, {
+      signal: ctx.signal,
+    });
   }
 }
 
@@ -82,7 +99,9 @@ function waitMs(endUs: number, dueUs: number, nowUs: number): number {
 }
 
 function reasonOf(answers: readonly Probed[], services: readonly Service[]): string | null {
-  const reasons = answers.flatMap((probed, index) => (probed.kind === "unhealthy" ? [`${nameOf(services[index])}: ${probed.reason}`] : []));
+  const reasons = answers.flatMap((probed, index) =>
+    probed.kind === "unhealthy" ? [`${nameOf(services[index])}: ${probed.reason}`] : [],
+  );
   return reasons.length === 0 ? null : printable(reasons.join("; "), 300);
 }
 

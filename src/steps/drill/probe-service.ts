@@ -6,7 +6,12 @@ import type { Sessions } from "../ports/postgres.ts";
 export type Probed = { readonly kind: "healthy" } | { readonly kind: "unhealthy"; readonly reason: string };
 
 /** Never rejects for what the service does, hanging included; rejects when `signal` (the step's) is aborted. */
-export async function probeService(sessions: Sessions, service: Service, timeoutMs: number, signal: AbortSignal): Promise<Probed> {
+export async function probeService(
+  sessions: Sessions,
+  service: Service,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<Probed> {
   const deadline = AbortSignal.timeout(timeoutMs);
   try {
     await readAndWrite(sessions, service, timeoutMs, AbortSignal.any([signal, deadline]));
@@ -19,7 +24,12 @@ export async function probeService(sessions: Sessions, service: Service, timeout
   }
 }
 
-async function readAndWrite(sessions: Sessions, service: Service, timeoutMs: number, signal: AbortSignal): Promise<void> {
+async function readAndWrite(
+  sessions: Sessions,
+  service: Service,
+  timeoutMs: number,
+  signal: AbortSignal,
+): Promise<void> {
   const options = { readOnly: !service.writable, statementTimeoutMs: timeoutMs, connectTimeoutMs: timeoutMs, signal };
   await using session = await sessions.open(service.database, options);
   // Reads a catalog from its table: a server that only parses and adds numbers up is not healthy yet.

@@ -68,13 +68,23 @@ export interface TableDigest {
 export interface SequenceState {
   /** Null: never used. */
   readonly last: string | null;
+  readonly start: string;
   readonly increment: string;
   readonly cache: string;
 }
 
 /** Definitions by kind, then by quoted name, then by attribute: all text, so that one comparison serves them all. */
 export type SchemaSnapshot = Readonly<Record<SchemaKind, Readonly<Record<string, Definition>>>>;
-export type SchemaKind = "tables" | "columns" | "indexes" | "constraints" | "sequences" | "views" | "functions" | "triggers" | "extensions";
+export type SchemaKind =
+  | "tables"
+  | "columns"
+  | "indexes"
+  | "constraints"
+  | "sequences"
+  | "views"
+  | "functions"
+  | "triggers"
+  | "extensions";
 export type Definition = Readonly<Record<string, string>>;
 
 /** Taken at backup time, compared with after a restore. One file serves `verify/schema` and `postgres/fingerprint`. */

@@ -66,13 +66,21 @@ async function installed(session: Session): Promise<Installed | null> {
 
 async function mayChange(session: Session, database: DatabaseRef): Promise<boolean> {
   if (database.sandbox === null) return false;
-  const [row] = await session.query<{ readonly recovering: boolean }>("select pg_catalog.pg_is_in_recovery() as recovering");
+  const [row] = await session.query<{ readonly recovering: boolean }>(
+    "select pg_catalog.pg_is_in_recovery() as recovering",
+  );
   return row?.recovering === false;
 }
 
 function notInstalled(database: DatabaseRef): StepError {
-  const why = database.sandbox === null ? "is a system of the inventory, which a check does not change" : "is read-only";
-  return new StepError("permanent", "AMCHECK_NOT_INSTALLED", `the database has no extension amcheck, and cannot be given it: it ${why}`, {
-    hint: "restore with `finish: promote`, or create the extension in the original so that backups bring it along",
-  });
+  const why =
+    database.sandbox === null ? "is a system of the inventory, which a check does not change" : "is read-only";
+  return new StepError(
+    "permanent",
+    "AMCHECK_NOT_INSTALLED",
+    `the database has no extension amcheck, and cannot be given it: it ${why}`,
+    {
+      hint: "restore with `finish: promote`, or create the extension in the original so that backups bring it along",
+    },
+  );
 }

@@ -15,7 +15,12 @@ export type Selection =
   | { readonly kind: "relations"; readonly relations: readonly Relation[] }
   | { readonly kind: "missing"; readonly text: string };
 
-type RelationRow = { readonly oid: string; readonly name: string; readonly kind: "table" | "index"; readonly uncheckable: string | null };
+type RelationRow = {
+  readonly oid: string;
+  readonly name: string;
+  readonly kind: "table" | "index";
+  readonly uncheckable: string | null;
+};
 
 /**
  * All tables and indexes of the database, catalogs and TOAST tables included, or those of the named tables (partitions
@@ -30,11 +35,18 @@ export async function selectRelations(session: Session, tables: readonly string[
     else missing.push(describeMissing(table));
   }
   if (missing.length > 0) return { kind: "missing", text: missing.join("; ") };
-  const rows = await session.query<RelationRow & { readonly user_table: boolean }>(RELATIONS, [tables === null ? null : roots]);
+  const rows = await session.query<RelationRow & { readonly user_table: boolean }>(RELATIONS, [
+    tables === null ? null : roots,
+  ]);
   if (!rows.some((row) => row.user_table)) {
-    throw new StepError("permanent", "AMCHECK_NOTHING", "there is no table to check", { hint: "was the right database restored? A view has no pages of its own" });
+    throw new StepError("permanent", "AMCHECK_NOTHING", "there is no table to check", {
+      hint: "was the right database restored? A view has no pages of its own",
+    });
   }
-  return { kind: "relations", relations: rows.map(({ oid, name, kind, uncheckable }) => ({ oid, name, kind, uncheckable })) };
+  return {
+    kind: "relations",
+    relations: rows.map(({ oid, name, kind, uncheckable }) => ({ oid, name, kind, uncheckable })),
+  };
 }
 
 /** Temporary tables belong to sessions that are gone; unlogged ones cannot be read while in recovery (manual: 27.4.1). */

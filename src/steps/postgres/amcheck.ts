@@ -10,8 +10,16 @@ import { CONNECT_TIMEOUT_MS } from "./timeouts.ts";
 
 const inputSchema = z.strictObject({
   on: databaseRefSchema,
-  heapallindexed: z.boolean().default(false).describe("Also prove that every row of a table is in each of its indexes; slower. Default false."),
-  tables: z.array(z.string().min(1).max(300)).min(1).max(500).optional().describe("Only these tables with their indexes and TOAST. Default: all, catalogs included."),
+  heapallindexed: z
+    .boolean()
+    .default(false)
+    .describe("Also prove that every row of a table is in each of its indexes; slower. Default false."),
+  tables: z
+    .array(z.string().min(1).max(300))
+    .min(1)
+    .max(500)
+    .optional()
+    .describe("Only these tables with their indexes and TOAST. Default: all, catalogs included."),
   jobs: z.int().min(1).max(16).default(2).describe("How many relations are checked at the same time. Default 2."),
 });
 
@@ -40,12 +48,21 @@ export function amcheckStep(deps: { readonly sessions: Sessions }): Step<typeof 
     async run(input, ctx) {
       await using session = await open(deps.sessions, input.on, ctx.signal);
       const selection = await selectRelations(session, input.tables ?? null);
-      if (selection.kind === "missing") return answer([], [], [{ relation: selection.text, message: "cannot be checked" }]);
+      if (selection.kind === "missing")
+        return answer([], [], [{ relation: selection.text, message: "cannot be checked" }]);
       await using amcheck = await prepareAmcheck(session, input.on);
-      const skip = (relation: Relation): boolean => relation.uncheckable !== null || (relation.kind === "table" && !amcheck.heap);
+      const skip = (relation: Relation): boolean =>
+        relation.uncheckable !== null || (relation.kind === "table" && !amcheck.heap);
       const todo = selection.relations.filter((relation) => !skip(relation));
-      const check = (worker: Session, relation: Relation): Promise<Finding | null> => checkRelation(worker, amcheck, relation, input.heapallindexed);
-      const findings = await inParallel(todo, { jobs: input.jobs, session, open: () => open(deps.sessions, input.on, ctx.signal), check, ctx });
+      const check = (worker: Session, relation: Relation): Promise<Finding | null> =>
+        checkRelation(worker, amcheck, relation, input.heapallindexed);
+      const findings = await inParallel(todo, {
+        jobs: input.jobs,
+        session,
+        open: () => open(deps.sessions, input.on, ctx.signal),
+        check,
+        ctx,
+      });
       return answer(selection.relations, todo, findings);
     },
   });
@@ -53,7 +70,12 @@ export function amcheckStep(deps: { readonly sessions: Sessions }): Step<typeof 
 
 /** No statement timeout: the step's own deadline bounds it. */
 function open(sessions: Sessions, database: DatabaseRef, signal: AbortSignal): Promise<Session> {
-  return sessions.open(database, { readOnly: false, statementTimeoutMs: 0, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal });
+  return sessions.open(database, {
+    readOnly: false,
+    statementTimeoutMs: 0,
+    connectTimeoutMs: CONNECT_TIMEOUT_MS,
+    signal,
+  });
 }
 
 interface Finding {
@@ -99,10 +121,18 @@ async function inParallel(todo: readonly Relation[], work: Work): Promise<readon
 }
 
 /** `on_error_stop`: the first broken block names the table; a thousand more would not make it clearer. */
-async function checkRelation(session: Session, amcheck: Amcheck, relation: Relation, heapallindexed: boolean): Promise<Finding | null> {
+async function checkRelation(
+  session: Session,
+  amcheck: Amcheck,
+  relation: Relation,
+  heapallindexed: boolean,
+): Promise<Finding | null> {
   try {
     if (relation.kind === "index") {
-      await session.query(`select ${amcheck.schema}.bt_index_check($1::pg_catalog.oid::pg_catalog.regclass, $2)`, [relation.oid, heapallindexed]);
+      await session.query(`select ${amcheck.schema}.bt_index_check($1::pg_catalog.oid::pg_catalog.regclass, $2)`, [
+        relation.oid,
+        heapallindexed,
+      ]);
       return null;
     }
     const [row] = await session.query<{ readonly place: string; readonly msg: string }>(

@@ -22,7 +22,10 @@ const outputSchema = z.object({
 });
 
 /** Verifies the checksum of every page on disk, of all databases of the copy. */
-export function checksumsStep(deps: { readonly sessions: Sessions; readonly pages: PageVerifier }): Step<typeof inputSchema, typeof outputSchema> {
+export function checksumsStep(deps: {
+  readonly sessions: Sessions;
+  readonly pages: PageVerifier;
+}): Step<typeof inputSchema, typeof outputSchema> {
   return defineStep({
     uses: "postgres/checksums",
     summary: "Verifies the page checksums of all files of the restored copy.",
@@ -35,21 +38,36 @@ export function checksumsStep(deps: { readonly sessions: Sessions; readonly page
     defaultTimeoutMs: 10 * 60_000,
     needsSystem: false,
     async run(input, ctx) {
-      const options = { readOnly: false, statementTimeoutMs: 0, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: ctx.signal };
+      const options = {
+        readOnly: false,
+        statementTimeoutMs: 0,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        signal: ctx.signal,
+      };
       await using session = await deps.sessions.open(input.on, options);
       const request = await prepare(session, input.sandbox.dir);
       // What is still in the server's memory is not on disk; from here on the files are complete.
       await session.query("checkpoint");
-      const report = await deps.pages.verify(request, { signal: ctx.signal, progress: (progress) => ctx.progress(progress) });
+      const report = await deps.pages.verify(request, {
+        signal: ctx.signal,
+        progress: (progress) => ctx.progress(progress),
+      });
       if (report.pages === 0) {
-        throw new StepError("permanent", "CHECKSUMS_NOTHING", `there is not a single page below ${request.dataDir}`, { hint: "was anything restored?" });
+        throw new StepError("permanent", "CHECKSUMS_NOTHING", `there is not a single page below ${request.dataDir}`, {
+          hint: "was anything restored?",
+        });
       }
       return answer(report, await name(session, report.bad));
     },
   });
 }
 
-type Settings = { readonly enabled: string; readonly dir: string; readonly block_bytes: number; readonly segment_blocks: number };
+type Settings = {
+  readonly enabled: string;
+  readonly dir: string;
+  readonly block_bytes: number;
+  readonly segment_blocks: number;
+};
 
 /** The data directory is the server's own answer: so the files are surely those of the copy that was asked for. */
 async function prepare(session: Session, sandboxDir: string): Promise<PageRequest> {
@@ -59,16 +77,31 @@ async function prepare(session: Session, sandboxDir: string): Promise<PageReques
        (select setting::int4 from pg_catalog.pg_settings where name = 'segment_size') as segment_blocks`,
   );
   if (settings?.enabled !== "on") {
-    throw new StepError("permanent", "CHECKSUMS_OFF", "the cluster was made without data checksums: there is nothing to verify", {
-      hint: "make the check `required: false`, or switch them on in the original with pg_checksums --enable",
-    });
+    throw new StepError(
+      "permanent",
+      "CHECKSUMS_OFF",
+      "the cluster was made without data checksums: there is nothing to verify",
+      {
+        hint: "make the check `required: false`, or switch them on in the original with pg_checksums --enable",
+      },
+    );
   }
   if (!settings.dir.startsWith(`${sandboxDir}/`)) {
-    throw new StepError("permanent", "CHECKSUMS_OUTSIDE", `the server's files are in ${settings.dir}, not in the sandbox ${sandboxDir}`, {
-      hint: "give the check the sandbox that `on` was restored into",
-    });
+    throw new StepError(
+      "permanent",
+      "CHECKSUMS_OUTSIDE",
+      `the server's files are in ${settings.dir}, not in the sandbox ${sandboxDir}`,
+      {
+        hint: "give the check the sandbox that `on` was restored into",
+      },
+    );
   }
-  return { dataDir: settings.dir, root: sandboxDir, blockBytes: settings.block_bytes, segmentBlocks: settings.segment_blocks };
+  return {
+    dataDir: settings.dir,
+    root: sandboxDir,
+    blockBytes: settings.block_bytes,
+    segmentBlocks: settings.segment_blocks,
+  };
 }
 
 const MAX_NAMED = 5;
@@ -83,7 +116,9 @@ async function name(session: Session, bad: readonly BadPage[]): Promise<readonly
       [file.replace(/(?:_[a-z]+)?(?:\.\d+)?$/u, "")],
     );
     const relation = row?.relation ?? null;
-    named.push(`${file} block ${block}${relation === null ? "" : ` (${printable(relation, 140)})`}${reason === "short" ? ": cut off" : ""}`);
+    named.push(
+      `${file} block ${block}${relation === null ? "" : ` (${printable(relation, 140)})`}${reason === "short" ? ": cut off" : ""}`,
+    );
   }
   return named;
 }
@@ -100,7 +135,10 @@ function answer(report: PageReport, named: readonly string[]) {
     check: {
       title: "page checksums",
       expected: "every page has the right checksum",
-      actual: badCount === 0 ? `all right: ${read}` : `${badCount} of ${pages} pages are wrong: ${[...named, ...more].join("; ")}`,
+      actual:
+        badCount === 0
+          ? `all right: ${read}`
+          : `${badCount} of ${pages} pages are wrong: ${[...named, ...more].join("; ")}`,
       coverage: { checked: pages, total: pages, unit: "pages" },
     },
   };

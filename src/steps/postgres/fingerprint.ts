@@ -12,8 +12,17 @@ import { CONNECT_TIMEOUT_MS } from "./timeouts.ts";
 
 const inputSchema = z.strictObject({
   on: databaseRefSchema,
-  baseline: z.string().min(1).max(4096).describe("File that `firedrill fingerprint` wrote; relative to the working directory."),
-  tables: z.array(z.string().min(1).max(300)).min(1).max(5000).optional().describe("Only these tables, as the baseline spells them. Default: all, and the sequences."),
+  baseline: z
+    .string()
+    .min(1)
+    .max(4096)
+    .describe("File that `firedrill fingerprint` wrote; relative to the working directory."),
+  tables: z
+    .array(z.string().min(1).max(300))
+    .min(1)
+    .max(5000)
+    .optional()
+    .describe("Only these tables, as the baseline spells them. Default: all, and the sequences."),
 });
 
 const outputSchema = z.object({
@@ -45,9 +54,20 @@ export function fingerprintStep(deps: FingerprintDeps): Step<typeof inputSchema,
     async run(input, ctx) {
       const baseline = await deps.baselines.read(input.baseline, ctx.signal);
       const wanted = select(baseline, input.tables ?? null);
-      const options = { readOnly: true, statementTimeoutMs: 0, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: ctx.signal };
+      const options = {
+        readOnly: true,
+        statementTimeoutMs: 0,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        signal: ctx.signal,
+      };
       await using session = await deps.sessions.open(input.on, options);
-      const copy = await deps.content.fingerprint(session, { excludeSchemas: baseline.excludeSchemas, tables: input.tables ?? null, onTable: telling(ctx) }).catch(emptyCopy);
+      const copy = await deps.content
+        .fingerprint(session, {
+          excludeSchemas: baseline.excludeSchemas,
+          tables: input.tables ?? null,
+          onTable: telling(ctx),
+        })
+        .catch(emptyCopy);
       return answer(baseline, wanted, copy);
     },
   });
@@ -56,17 +76,28 @@ export function fingerprintStep(deps: FingerprintDeps): Step<typeof inputSchema,
 /** The part of the baseline that is compared. Errors: `FINGERPRINT_NOTHING`, `FINGERPRINT_UNKNOWN`. */
 function select(baseline: Baseline, tables: readonly string[] | null): Fingerprint {
   if (Object.keys(baseline.tables).length === 0) {
-    throw new StepError("permanent", "FINGERPRINT_NOTHING", "the baseline has no table: nothing would be compared", { hint: "take it again, of the right database" });
+    throw new StepError("permanent", "FINGERPRINT_NOTHING", "the baseline has no table: nothing would be compared", {
+      hint: "take it again, of the right database",
+    });
   }
   if (tables === null) return baseline;
   const unknown = tables.find((name) => !Object.hasOwn(baseline.tables, name));
   if (unknown !== undefined) {
     const why = baseline.excluded[unknown];
     const hint = why ?? suggestionHint(unknown, Object.keys(baseline.tables)) ?? "take the baseline again";
-    throw new StepError("permanent", "FINGERPRINT_UNKNOWN", `the baseline does not have the table ${printable(unknown)}`, { hint: printable(hint, 200) });
+    throw new StepError(
+      "permanent",
+      "FINGERPRINT_UNKNOWN",
+      `the baseline does not have the table ${printable(unknown)}`,
+      { hint: printable(hint, 200) },
+    );
   }
   const asked = new Set(tables);
-  return { tables: Object.fromEntries(Object.entries(baseline.tables).filter(([name]) => asked.has(name))), excluded: {}, sequences: {} };
+  return {
+    tables: Object.fromEntries(Object.entries(baseline.tables).filter(([name]) => asked.has(name))),
+    excluded: {},
+    sequences: {},
+  };
 }
 
 function telling(ctx: StepContext): (done: number, total: number) => void {
@@ -75,7 +106,8 @@ function telling(ctx: StepContext): (done: number, total: number) => void {
 
 /** A copy without a single table is the worst difference there is, not a breakdown of the check. */
 function emptyCopy(error: unknown): Fingerprint {
-  if (error instanceof StepError && error.code === "FINGERPRINT_NOTHING") return { tables: {}, excluded: {}, sequences: {} };
+  if (error instanceof StepError && error.code === "FINGERPRINT_NOTHING")
+    return { tables: {}, excluded: {}, sequences: {} };
   throw error;
 }
 

@@ -24,9 +24,18 @@ export async function readSingleValue(session: Session, query: string): Promise<
     throw translated(error);
   });
   const [row] = rows;
-  if (row === undefined) throw new StepError("permanent", "SQL_NO_ROW", "the query gave no row", { hint: "ask for an aggregate: select count(*) ..." });
-  if (row.columns > 1) throw new StepError("permanent", "SQL_MANY_COLUMNS", `the query gave ${row.columns} columns, expected one`, { hint: "select the one value to compare" });
-  if (rows.length > 1) throw new StepError("permanent", "SQL_MANY_ROWS", "the query gave more than one row, expected one", { hint: "aggregate it, or add `limit 1` with an order" });
+  if (row === undefined)
+    throw new StepError("permanent", "SQL_NO_ROW", "the query gave no row", {
+      hint: "ask for an aggregate: select count(*) ...",
+    });
+  if (row.columns > 1)
+    throw new StepError("permanent", "SQL_MANY_COLUMNS", `the query gave ${row.columns} columns, expected one`, {
+      hint: "select the one value to compare",
+    });
+  if (rows.length > 1)
+    throw new StepError("permanent", "SQL_MANY_ROWS", "the query gave more than one row, expected one", {
+      hint: "aggregate it, or add `limit 1` with an order",
+    });
   return { text: row.value, type: row.type };
 }
 

@@ -28,10 +28,12 @@ export async function findTable(session: Session, asked: string): Promise<NamedT
 
 /** `to_regclass` is silent about a text that is no name since PostgreSQL 16; `parse_ident` is not (22023). */
 async function requireName(session: Session, asked: string): Promise<void> {
-  const parts = await session.query<{ readonly n: number }>("select pg_catalog.cardinality(pg_catalog.parse_ident($1)) as n", [asked]).catch((error: unknown) => {
-    if (error instanceof StepError && error.details["sqlstate"] === "22023") return [];
-    throw error;
-  });
+  const parts = await session
+    .query<{ readonly n: number }>("select pg_catalog.cardinality(pg_catalog.parse_ident($1)) as n", [asked])
+    .catch((error: unknown) => {
+      if (error instanceof StepError && error.details["sqlstate"] === "22023") return [];
+      throw error;
+    });
   const n = parts[0]?.n ?? 0;
   if (n === 1 || n === 2) return;
   throw new StepError("permanent", "TABLE_NAME", `"${printable(asked)}" is not the name of a table`, {

@@ -16,8 +16,15 @@ const inputSchema = z.strictObject({
   source: z
     .enum(["heartbeat", "query"])
     .optional()
-    .describe("Where the newest time is read. Default: `query` when one is given here, else the system's heartbeat, else its `newest:` query."),
-  query: z.string().min(1).max(20_000).optional().describe("One SELECT that gives one timestamptz: `select max(created_at) from orders`."),
+    .describe(
+      "Where the newest time is read. Default: `query` when one is given here, else the system's heartbeat, else its `newest:` query.",
+    ),
+  query: z
+    .string()
+    .min(1)
+    .max(20_000)
+    .optional()
+    .describe("One SELECT that gives one timestamptz: `select max(created_at) from orders`."),
   timeout: durationMs().prefault("1m").describe("Statement timeout. Default 1m."),
 });
 
@@ -44,12 +51,23 @@ export function freshnessStep(deps: { readonly sessions: Sessions }): Step<typeo
     needsSystem: false,
     async run(input, ctx) {
       const source = chooseSource(input, ctx);
-      const options = { readOnly: true, statementTimeoutMs: input.timeout, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: ctx.signal };
+      const options = {
+        readOnly: true,
+        statementTimeoutMs: input.timeout,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        signal: ctx.signal,
+      };
       await using session = await deps.sessions.open(input.on, options);
       const newest = await inReadOnlyTransaction(session, () => read(session, source));
       if (newest.kind === "found") {
         const { what, wallUs: newestWallUs, intervalUs } = newest;
-        await ctx.fact({ kind: "newest_survivor", via: source.via, what: printable(what, 200), newestWallUs, intervalUs });
+        await ctx.fact({
+          kind: "newest_survivor",
+          via: source.via,
+          what: printable(what, 200),
+          newestWallUs,
+          intervalUs,
+        });
       }
       return judge(newest, input.maxAge, ctx);
     },
@@ -64,15 +82,23 @@ function chooseSource(input: z.output<typeof inputSchema>, ctx: StepContext): So
   const heartbeat = ctx.system?.heartbeat ?? null;
   const query = input.query ?? ctx.system?.newest ?? null;
   const via = input.source ?? (input.query !== undefined || heartbeat === null ? "query" : "heartbeat");
-  if (via === "heartbeat") return { via, schema: heartbeat?.schema ?? "firedrill", intervalMs: heartbeat?.intervalMs ?? null };
+  if (via === "heartbeat")
+    return { via, schema: heartbeat?.schema ?? "firedrill", intervalMs: heartbeat?.intervalMs ?? null };
   if (query !== null) return { via, query };
-  throw new StepError("permanent", "FRESHNESS_SOURCE", "nothing says where the newest row is: no query here, no heartbeat and no newest: in the inventory", {
-    hint: "give the check a `query`, or the system a `heartbeat:` or `newest:` in the inventory",
-  });
+  throw new StepError(
+    "permanent",
+    "FRESHNESS_SOURCE",
+    "nothing says where the newest row is: no query here, no heartbeat and no newest: in the inventory",
+    {
+      hint: "give the check a `query`, or the system a `heartbeat:` or `newest:` in the inventory",
+    },
+  );
 }
 
 function read(session: Session, source: Source): Promise<Newest> {
-  return source.via === "heartbeat" ? newestBeat(session, source.schema, source.intervalMs) : newestByQuery(session, source.query);
+  return source.via === "heartbeat"
+    ? newestBeat(session, source.schema, source.intervalMs)
+    : newestByQuery(session, source.query);
 }
 
 function judge(newest: Newest, maxAgeMs: number, ctx: StepContext) {
@@ -88,7 +114,10 @@ function judge(newest: Newest, maxAgeMs: number, ctx: StepContext) {
     check: {
       title: `newest row by ${printable(newest.what, 140)}`,
       expected: `at most ${formatDurationUs(maxAgeMs * 1000)} old ${basis}`,
-      actual: newest.kind === "none" ? printable(newest.reason, 200) : describe(newest.wallUs, against - newest.wallUs, ahead, basis),
+      actual:
+        newest.kind === "none"
+          ? printable(newest.reason, 200)
+          : describe(newest.wallUs, against - newest.wallUs, ahead, basis),
       coverage: null,
     },
   };

@@ -16,7 +16,10 @@ type BeatRow = { readonly us: string | null; readonly beats: string; readonly in
 
 /** Newest row of the heartbeat table. Its interval is the one the writer noted in the row, or the configured one if that is longer. */
 export async function newestBeat(session: Session, schema: string, configuredMs: number | null): Promise<Newest> {
-  const [quoted] = await session.query<{ readonly name: string }>("select pg_catalog.format('%I.heartbeat', $1::text) as name", [schema]);
+  const [quoted] = await session.query<{ readonly name: string }>(
+    "select pg_catalog.format('%I.heartbeat', $1::text) as name",
+    [schema],
+  );
   const what = quoted?.name ?? "";
   const table = await findTable(session, what);
   if (table.kind === "missing") return { kind: "none", what, reason: `no heartbeat row: there is no table ${what}` };
@@ -44,7 +47,10 @@ export async function newestByQuery(session: Session, query: string): Promise<Ne
     });
   }
   if (value.text === null) return { kind: "none", what, reason: "the query gave NULL: no row" };
-  const [row] = await session.query<{ readonly us: string | null }>(`select ${MICROSECONDS("t.t")} as us from (select $1::timestamptz as t) t`, [value.text]);
+  const [row] = await session.query<{ readonly us: string | null }>(
+    `select ${MICROSECONDS("t.t")} as us from (select $1::timestamptz as t) t`,
+    [value.text],
+  );
   if (row?.us === undefined || row.us === null) return { kind: "none", what, reason: `the query gave ${value.text}` };
   return { kind: "found", what, wallUs: Number(row.us), intervalUs: null };
 }

@@ -24,7 +24,9 @@ const inputSchema = z
 
 const outputSchema = z.object({
   rows: z.string().describe("Rows of all tables together; text, because a bigint may not fit a number."),
-  tables: z.array(z.object({ table: z.string(), rows: z.string().nullable() })).describe("Rows by table; null for a missing one."),
+  tables: z
+    .array(z.object({ table: z.string(), rows: z.string().nullable() }))
+    .describe("Rows by table; null for a missing one."),
 });
 
 /** Counts rows exactly. A missing table is a "no", not an error: it is what the check is for. */
@@ -42,7 +44,12 @@ export function rowsStep(deps: { readonly sessions: Sessions }): Step<typeof inp
     needsSystem: false,
     async run(input, ctx) {
       const asked = input.tables ?? (input.table === undefined ? [] : [input.table]);
-      const options = { readOnly: true, statementTimeoutMs: input.timeout, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: ctx.signal };
+      const options = {
+        readOnly: true,
+        statementTimeoutMs: input.timeout,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        signal: ctx.signal,
+      };
       await using session = await deps.sessions.open(input.on, options);
       const counts = await inReadOnlyTransaction(session, async () => {
         const done: Count[] = [];
@@ -68,7 +75,9 @@ async function countRows(session: Session, asked: string): Promise<Count> {
   const table = await findTable(session, asked);
   if (table.kind === "missing") return { table: asked, rows: null, text: describeMissing(table) };
   // The name was quoted by the server itself.
-  const [row] = await session.query<{ readonly rows: string }>(`select pg_catalog.count(*)::text as rows from ${table.name}`);
+  const [row] = await session.query<{ readonly rows: string }>(
+    `select pg_catalog.count(*)::text as rows from ${table.name}`,
+  );
   const rows = row?.rows ?? null;
   return { table: table.name, rows, text: `${printable(table.name, 140)}: ${rows} rows` };
 }
@@ -84,7 +93,10 @@ function answer(counts: readonly Count[], expect: Expectation) {
   return {
     kind: "check" as const,
     passed: wrong.length === 0 && counts.length > 0,
-    outputs: { rows: String(counted.reduce((sum, { rows }) => sum + BigInt(rows ?? 0), 0n)), tables: counts.map(({ table, rows }) => ({ table, rows })) },
+    outputs: {
+      rows: String(counted.reduce((sum, { rows }) => sum + BigInt(rows ?? 0), 0n)),
+      tables: counts.map(({ table, rows }) => ({ table, rows })),
+    },
     check: {
       title: counts.length === 1 ? `rows of ${printable(only?.table ?? "", 140)}` : `rows of ${counts.length} tables`,
       expected: expect.text,

@@ -12,7 +12,11 @@ import { definitionCount, schemaDifferences } from "./schema-differences.ts";
 
 const inputSchema = z.strictObject({
   on: databaseRefSchema,
-  baseline: z.string().min(1).max(4096).describe("File that `firedrill fingerprint` wrote; relative to the working directory."),
+  baseline: z
+    .string()
+    .min(1)
+    .max(4096)
+    .describe("File that `firedrill fingerprint` wrote; relative to the working directory."),
   timeout: durationMs().prefault("1m").describe("Statement timeout. Default 1m."),
 });
 
@@ -45,9 +49,16 @@ export function schemaStep(deps: SchemaDeps): Step<typeof inputSchema, typeof ou
     async run(input, ctx) {
       const baseline = await deps.baselines.read(input.baseline, ctx.signal);
       if (Object.keys(baseline.schema.tables).length === 0) {
-        throw new StepError("permanent", "SCHEMA_NOTHING", "the baseline has no table: nothing would be compared", { hint: "take it again, of the right database" });
+        throw new StepError("permanent", "SCHEMA_NOTHING", "the baseline has no table: nothing would be compared", {
+          hint: "take it again, of the right database",
+        });
       }
-      const options = { readOnly: true, statementTimeoutMs: input.timeout, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: ctx.signal };
+      const options = {
+        readOnly: true,
+        statementTimeoutMs: input.timeout,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        signal: ctx.signal,
+      };
       await using session = await deps.sessions.open(input.on, options);
       const { excludeSchemas } = baseline;
       return answer(baseline, await deps.content.schema(session, { excludeSchemas }));

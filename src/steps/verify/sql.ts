@@ -12,7 +12,9 @@ import { inReadOnlyTransaction } from "../postgres/transaction.ts";
 const inputSchema = z.strictObject({
   on: databaseRefSchema,
   query: z.string().min(1).max(20_000).describe("One SELECT that gives one row with one column."),
-  expect: expectation().describe("What the value must be: `> 0`, `== 'open'`, `between 1 and 10`, `in ['a', 'b']`, `matches /^v1/`."),
+  expect: expectation().describe(
+    "What the value must be: `> 0`, `== 'open'`, `between 1 and 10`, `in ['a', 'b']`, `matches /^v1/`.",
+  ),
   timeout: durationMs().prefault("1m").describe("Statement timeout. Default 1m."),
 });
 
@@ -37,7 +39,12 @@ export function sqlStep(deps: { readonly sessions: Sessions }): Step<typeof inpu
     defaultTimeoutMs: 2 * 60_000,
     needsSystem: false,
     async run(input, ctx) {
-      const options = { readOnly: true, statementTimeoutMs: input.timeout, connectTimeoutMs: CONNECT_TIMEOUT_MS, signal: ctx.signal };
+      const options = {
+        readOnly: true,
+        statementTimeoutMs: input.timeout,
+        connectTimeoutMs: CONNECT_TIMEOUT_MS,
+        signal: ctx.signal,
+      };
       await using session = await deps.sessions.open(input.on, options);
       const { text } = await inReadOnlyTransaction(session, () => readSingleValue(session, input.query));
       return {

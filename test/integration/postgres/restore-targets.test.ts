@@ -25,7 +25,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
   });
 
   it("latest replays the whole archive and opens for writes", async () => {
-    await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+    await using sandbox = await makeSandbox(folder.dir);
     const recovered = await restore(history, sandbox, { expectedLsn: history.archiveEndLsn });
     expect(await rowCount(recovered)).toBe(1700);
     const { recoveryPoint, replay } = recovered;
@@ -40,7 +40,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
   });
 
   it("latest can stay read-only at the end of the archive", async () => {
-    await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+    await using sandbox = await makeSandbox(folder.dir);
     const recovered = await restore(history, sandbox, { finish: "pause", expectedLsn: history.archiveEndLsn });
     expect(await rowCount(recovered)).toBe(1700);
     expect(recovered.firstWrite).toBeNull();
@@ -50,7 +50,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
   });
 
   it.each(["time", "lsn", "name"])("%s stops at row 1000", async (kind) => {
-    await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+    await using sandbox = await makeSandbox(folder.dir);
     const recovered = await restore(history, sandbox, atRow1000("promote")[kind]);
     expect(await rowCount(recovered)).toBe(1000);
     expect(recovered.recoveryPoint.commitWallUs).not.toBeNull();
@@ -60,7 +60,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
   });
 
   it("a target can stay read-only", async () => {
-    await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+    await using sandbox = await makeSandbox(folder.dir);
     const recovered = await restore(history, sandbox, atRow1000("pause")["name"]);
     expect(await rowCount(recovered)).toBe(1000);
     expect(recovered.firstWrite).toBeNull();
@@ -68,7 +68,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
   });
 
   it("immediate stops at the end of the backup and says that no transaction was replayed", async () => {
-    await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+    await using sandbox = await makeSandbox(folder.dir);
     // The archive of a later promotion: followed, but the position lies before it.
     const recovered = await restore(history, sandbox, { until: "immediate", wal: plainFeed(forked) });
     expect(recovered.recoveryPoint).toMatchObject({ timeline: 1, from: { timeline: "pg_wal/00000002.history" } });
@@ -78,7 +78,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
 
   it("follows an earlier promotion with timeline latest, and not with current or a number", async () => {
     for (const [timeline, rows, reached] of [["latest", 1011, 2], ["current", 1700, 1], [1, 1700, 1]] as const) {
-      await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+      await using sandbox = await makeSandbox(folder.dir);
       const recovered = await restore(history, sandbox, { timeline, wal: plainFeed(forked) });
       expect([timeline, await rowCount(recovered)]).toEqual([timeline, rows]);
       expect(recovered.recoveryPoint.timeline).toBe(reached);
@@ -88,7 +88,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
 
   it("is red when the target is never reached, and says both positions", async () => {
     for (const until of ["name:never", "2099-01-01T00:00:00Z", formatLsn(parseLsn(history.archiveEndLsn) + 0x100_0000n)]) {
-      await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+      await using sandbox = await makeSandbox(folder.dir);
       const failure = restore(history, sandbox, { until });
       await expect(failure).rejects.toMatchObject({ code: "RECOVERY_TARGET_NOT_REACHED", class: "subject" });
       await expect(failure).rejects.toThrow(new RegExp(`the target ${until.replaceAll("/", "\\/")} was not reached: the WAL ends at LSN [0-9A-F]+/[0-9A-F]+, last transaction \\d{4}-`, "u"));
@@ -97,7 +97,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
 
   it("is red when a newer timeline of the archive was not followed", async () => {
     await rm(join(forked, "00000002.history"));
-    await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+    await using sandbox = await makeSandbox(folder.dir);
     const backup = { ...history.backup, archiveEndTimeline: 2 };
     await expect(restore(history, sandbox, { backup, wal: plainFeed(forked) })).rejects.toMatchObject({
       code: "RECOVERY_POINT_SHORT",

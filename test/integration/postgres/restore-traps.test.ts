@@ -28,7 +28,7 @@ describe("a restore that cannot be right is red", () => {
   }
 
   async function failureOf(wish: RestoreWish, damage: (dataDir: string) => Promise<unknown> = async () => undefined): Promise<unknown> {
-    await using sandbox = await makeSandbox(join(folder.dir, "sb"));
+    await using sandbox = await makeSandbox(folder.dir);
     const request = requestFor(history, sandbox, wish);
     await copyOwned(request.backup.path, sandbox.dataDir);
     await damage(sandbox.dataDir);
@@ -138,7 +138,7 @@ describe("a restore that cannot be right is red", () => {
     await session.query("select pg_switch_wal()");
     const expectedLsn = await archived(session);
     const attempt = async (wish: RestoreWish): Promise<unknown> => {
-      await using sandbox = await makeSandbox(join(raised.dir, "sb"));
+      await using sandbox = await makeSandbox(raised.dir);
       return await restore(early, sandbox, { expectedLsn, ...wish }).then(rowCount, (error: unknown) => error);
     };
     expect(await attempt({})).toMatchObject({ code: "RESTORE_SETTING_LOW", class: "permanent", message: expect.stringContaining("max_connections") });

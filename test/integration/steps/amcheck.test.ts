@@ -27,7 +27,11 @@ describe("postgres/amcheck", () => {
     expect(check).toMatchObject({ passed: true, outputs: { corrupted: [] } });
     expect(check.actual).toContain("not checked: 1 hash index");
     expect((check.coverage?.total ?? 0) - (check.coverage?.checked ?? 0)).toBe(1);
-    expect(await lab.sql("select 1 from pg_extension where extname = 'amcheck' union all select 1 from pg_namespace where nspname like 'firedrill%'")).toEqual([]);
+    expect(
+      await lab.sql(
+        "select 1 from pg_extension where extname = 'amcheck' union all select 1 from pg_namespace where nspname like 'firedrill%'",
+      ),
+    ).toEqual([]);
   });
 
   test("checks the named tables only, through partitions", async () => {
@@ -37,7 +41,9 @@ describe("postgres/amcheck", () => {
 
   test("a named table that is missing fails; a view, which has no pages, is an error", async () => {
     expect(await runCheck(step(), { on: lab.database(), tables: ["public.god"] })).toMatchObject({ passed: false });
-    await expect(runCheck(step(), { on: lab.database(), tables: ["only_a_view"] })).rejects.toMatchObject({ code: "AMCHECK_NOTHING" });
+    await expect(runCheck(step(), { on: lab.database(), tables: ["only_a_view"] })).rejects.toMatchObject({
+      code: "AMCHECK_NOTHING",
+    });
   });
 
   test("a database without tables is an error, not a pass", async () => {
@@ -91,7 +97,9 @@ describe("postgres/amcheck", () => {
       }),
     );
     expect(await runCheck(step(), { on: lab.database(), tables: ["lost_row"] })).toMatchObject({ passed: true });
-    expect(await runCheck(step(), { on: lab.database(), tables: ["lost_row"], heapallindexed: true })).toMatchObject({ passed: false });
+    expect(await runCheck(step(), { on: lab.database(), tables: ["lost_row"], heapallindexed: true })).toMatchObject({
+      passed: false,
+    });
   });
 
   test("a page that the server itself refuses is a finding, and the rest is still checked", async () => {
@@ -99,7 +107,11 @@ describe("postgres/amcheck", () => {
     await lab.offline((dataDir) => overwrite(dataDir, file, 4000, Buffer.from("damage")));
     const check = await runCheck(step(), { on: lab.database() });
     expect(check.passed).toBe(false);
-    expect(check.outputs.corrupted.map(({ relation }) => relation).toSorted()).toEqual(["public.bad_heap", "public.bad_index_pkey", "public.bad_page"]);
+    expect(check.outputs.corrupted.map(({ relation }) => relation).toSorted()).toEqual([
+      "public.bad_heap",
+      "public.bad_index_pkey",
+      "public.bad_page",
+    ]);
     expect(check.actual).toContain("invalid page in block 0");
   });
 });

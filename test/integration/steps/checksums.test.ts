@@ -24,8 +24,21 @@ beforeAll(async () => {
 });
 afterAll(() => lab[Symbol.asyncDispose]());
 
-const sandbox = (dir = lab.dir): SandboxRef => ({ kind: "process", id: "s", dir, port: 1, fence: "settings", uid: 1, gid: 1, expiresWallUs: 1 });
-const check = (dir?: string) => runCheck(checksumsStep({ sessions: lab.sessions, pages: createPageVerifier({ clock: systemClock() }) }), { on: lab.database(), sandbox: sandbox(dir) });
+const sandbox = (dir = lab.dir): SandboxRef => ({
+  kind: "process",
+  id: "s",
+  dir,
+  port: 1,
+  fence: "settings",
+  uid: 1,
+  gid: 1,
+  expiresWallUs: 1,
+});
+const check = (dir?: string) =>
+  runCheck(checksumsStep({ sessions: lab.sessions, pages: createPageVerifier({ clock: systemClock() }) }), {
+    on: lab.database(),
+    sandbox: sandbox(dir),
+  });
 
 /** Turns one bit, looks, and turns it back. */
 async function withFlippedBit<T>(file: string, offset: number, look: () => Promise<T>): Promise<T> {
@@ -89,7 +102,12 @@ describe("postgres/checksums", () => {
       { dataDir: dir, root: lab.dir, blockBytes: 8192, segmentBlocks: 4 },
       { signal: new AbortController().signal, progress: () => undefined },
     );
-    expect(report).toMatchObject({ files: 3, pages: 9, badCount: 1, bad: [{ file: "base/5/1.2", block: 8, reason: "checksum" }] });
+    expect(report).toMatchObject({
+      files: 3,
+      pages: 9,
+      badCount: 1,
+      bad: [{ file: "base/5/1.2", block: 8, reason: "checksum" }],
+    });
   });
 
   test("does not leave the sandbox", async () => {
@@ -105,23 +123,27 @@ describe("postgres/checksums", () => {
 
   test("a folder without a page is an error, and so is a cluster without checksums", async () => {
     const pages = { verify: async () => ({ files: 0, pages: 0, bytes: 0, durationUs: 1, bad: [], badCount: 0 }) };
-    await expect(runCheck(checksumsStep({ sessions: lab.sessions, pages }), { on: lab.database(), sandbox: sandbox() })).rejects.toMatchObject({ code: "CHECKSUMS_NOTHING" });
+    await expect(
+      runCheck(checksumsStep({ sessions: lab.sessions, pages }), { on: lab.database(), sandbox: sandbox() }),
+    ).rejects.toMatchObject({ code: "CHECKSUMS_NOTHING" });
     await using plain = await startChecksLab({}, ["--no-data-checksums"]);
     const step = checksumsStep({ sessions: plain.sessions, pages: createPageVerifier({ clock: systemClock() }) });
-    await expect(runCheck(step, { on: plain.database(), sandbox: sandbox(plain.dir) })).rejects.toMatchObject({ code: "CHECKSUMS_OFF" });
+    await expect(runCheck(step, { on: plain.database(), sandbox: sandbox(plain.dir) })).rejects.toMatchObject({
+      code: "CHECKSUMS_OFF",
+    });
   });
 
   test("stays green while the server writes the pages it reads", async () => {
     await using writer = await lab.session();
-    let writing = true;
+    const stop = new AbortController();
     const rounds = (async () => {
-      while (writing) {
+      while (!stop.signal.aborted) {
         await writer.query("update orders set note = md5(random()::text) where id % 7 = 0");
         await writer.query("checkpoint");
       }
     })();
     const found = [await check(), await check(), await check()];
-    writing = false;
+    stop.abort();
     await rounds;
     expect(found.map(({ passed }) => passed)).toEqual([true, true, true]);
   });

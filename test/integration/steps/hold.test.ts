@@ -39,7 +39,11 @@ describe("drill/hold", () => {
   });
 
   test("a window of zero asks once", async () => {
-    const check = await runCheck(holdStep({ sessions: lab.sessions }), { for: "0s" }, stepContext({ services: [service()] }));
+    const check = await runCheck(
+      holdStep({ sessions: lab.sessions }),
+      { for: "0s" },
+      stepContext({ services: [service()] }),
+    );
     expect(check).toMatchObject({ passed: true, outputs: { probes: 1 } });
   });
 
@@ -55,13 +59,19 @@ describe("drill/hold", () => {
     expect(writable.recorded.marks).toEqual([]);
 
     const readOnly = stepContext({ services: [{ kind: "service", database, writable: false }] });
-    expect(await runCheck(holdStep({ sessions: lab.sessions }), { for: "50ms", interval: "20ms" }, readOnly)).toMatchObject({ passed: true });
+    expect(
+      await runCheck(holdStep({ sessions: lab.sessions }), { for: "50ms", interval: "20ms" }, readOnly),
+    ).toMatchObject({ passed: true });
     expect(readOnly.recorded.marks).toMatchObject([{ mark: "T7", note: "read-only services were asked to read only" }]);
   });
 
   test("fails when the server goes away in the window", async () => {
     const ctx = stepContext({ services: [service()] });
-    const check = await runCheck(holdStep({ sessions: disturbed(2, () => lab.stop("immediate")) }), { for: "10s", interval: "20ms" }, ctx);
+    const check = await runCheck(
+      holdStep({ sessions: disturbed(2, () => lab.stop("immediate")) }),
+      { for: "10s", interval: "20ms" },
+      ctx,
+    );
     await lab.start();
     expect(check).toMatchObject({ passed: false });
     expect(check.actual).toMatch(/^failed at .* after 2 good: postgres on port \d+: cannot connect/u);
@@ -75,13 +85,19 @@ describe("drill/hold", () => {
           signal.addEventListener("abort", () => reject(signal.reason as Error), { once: true });
         }),
     };
-    const check = await runCheck(holdStep({ sessions: hanging }), { for: "10s", timeout: "100ms" }, stepContext({ services: [service()] }));
+    const check = await runCheck(
+      holdStep({ sessions: hanging }),
+      { for: "10s", timeout: "100ms" },
+      stepContext({ services: [service()] }),
+    );
     expect(check).toMatchObject({ passed: false });
     expect(check.actual).toContain("no answer within 100 ms");
   });
 
   test("no service to watch is an error", async () => {
-    await expect(runCheck(holdStep({ sessions: lab.sessions }), { for: "1s" })).rejects.toMatchObject({ code: "HOLD_NO_SERVICE" });
+    await expect(runCheck(holdStep({ sessions: lab.sessions }), { for: "1s" })).rejects.toMatchObject({
+      code: "HOLD_NO_SERVICE",
+    });
   });
 
   test("the step's own abort is not a failed look", async () => {

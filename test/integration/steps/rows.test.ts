@@ -22,20 +22,36 @@ const step = () => rowsStep({ sessions: lab.sessions });
 describe("verify/rows", () => {
   test("counts exactly and expects some rows by default", async () => {
     const check = await runCheck(step(), { on: lab.database(), table: "public.orders" });
-    expect(check).toMatchObject({ passed: true, expected: "> 0", actual: "public.orders: 5 rows", outputs: { rows: "5" }, coverage: { checked: 1, total: 1, unit: "tables" } });
+    expect(check).toMatchObject({
+      passed: true,
+      expected: "> 0",
+      actual: "public.orders: 5 rows",
+      outputs: { rows: "5" },
+      coverage: { checked: 1, total: 1, unit: "tables" },
+    });
   });
 
   test("fails on an empty table", async () => {
-    expect(await runCheck(step(), { on: lab.database(), table: "public.empty" })).toMatchObject({ passed: false, actual: "public.empty: 0 rows" });
+    expect(await runCheck(step(), { on: lab.database(), table: "public.empty" })).toMatchObject({
+      passed: false,
+      actual: "public.empty: 0 rows",
+    });
   });
 
   test("fails when there are fewer rows than expected", async () => {
-    expect(await runCheck(step(), { on: lab.database(), table: "orders", expect: ">= 6" })).toMatchObject({ passed: false, actual: "public.orders: 5 rows" });
+    expect(await runCheck(step(), { on: lab.database(), table: "orders", expect: ">= 6" })).toMatchObject({
+      passed: false,
+      actual: "public.orders: 5 rows",
+    });
   });
 
   test("fails on a missing table and names the nearest one", async () => {
     const check = await runCheck(step(), { on: lab.database(), table: "public.ordres" });
-    expect(check).toMatchObject({ passed: false, actual: "public.ordres is missing (near: public.orders)", coverage: { checked: 0, total: 1 } });
+    expect(check).toMatchObject({
+      passed: false,
+      actual: "public.ordres is missing (near: public.orders)",
+      coverage: { checked: 0, total: 1 },
+    });
     const elsewhere = await runCheck(step(), { on: lab.database(), table: "sales.orders" });
     expect(elsewhere).toMatchObject({ passed: false, actual: "sales.orders is missing (near: public.orders)" });
   });
@@ -53,8 +69,12 @@ describe("verify/rows", () => {
 
   test("an index is not a table, and a text that is no name is an error", async () => {
     expect(await runCheck(step(), { on: lab.database(), table: "orders_pkey" })).toMatchObject({ passed: false });
-    await expect(runCheck(step(), { on: lab.database(), table: "a b; drop table orders" })).rejects.toMatchObject({ code: "TABLE_NAME" });
-    await expect(runCheck(step(), { on: lab.database(), table: "a.b.c.d" })).rejects.toMatchObject({ code: "TABLE_NAME" });
+    await expect(runCheck(step(), { on: lab.database(), table: "a b; drop table orders" })).rejects.toMatchObject({
+      code: "TABLE_NAME",
+    });
+    await expect(runCheck(step(), { on: lab.database(), table: "a.b.c.d" })).rejects.toMatchObject({
+      code: "TABLE_NAME",
+    });
   });
 
   test("rows hidden by a policy are an error, not a smaller number", async () => {

@@ -6,17 +6,30 @@ import { type ChecksLab, startChecksLab } from "../../support/checks-lab.ts";
 let lab: ChecksLab;
 beforeAll(async () => {
   lab = await startChecksLab();
-  await lab.sql("create table orders (id bigint primary key, total numeric); insert into orders values (1, 1.50), (9007199254740993, 'NaN')");
+  await lab.sql(
+    "create table orders (id bigint primary key, total numeric); insert into orders values (1, 1.50), (9007199254740993, 'NaN')",
+  );
 });
 afterAll(() => lab[Symbol.asyncDispose]());
 
 const ask = (query: string, expectation: string | number | boolean, timeout?: string) =>
-  runCheck(sqlStep({ sessions: lab.sessions }), { on: lab.database(), query, expect: expectation, ...(timeout === undefined ? {} : { timeout }) });
+  runCheck(sqlStep({ sessions: lab.sessions }), {
+    on: lab.database(),
+    query,
+    expect: expectation,
+    ...(timeout === undefined ? {} : { timeout }),
+  });
 
 describe("verify/sql", () => {
   test("passes when the value meets the expectation, and says what it saw", async () => {
     const check = await ask("select count(*) from orders", "> 0");
-    expect(check).toMatchObject({ passed: true, expected: "> 0", actual: "2", title: "select count(*) from orders", outputs: { value: "2", rows: 1 } });
+    expect(check).toMatchObject({
+      passed: true,
+      expected: "> 0",
+      actual: "2",
+      title: "select count(*) from orders",
+      outputs: { value: "2", rows: 1 },
+    });
   });
 
   test("fails when rows are missing", async () => {
@@ -39,18 +52,17 @@ describe("verify/sql", () => {
     ["select 'lost'::text", "in ['open', 'paid']", false],
     ["select '2026-01-02 03:04:05.123456+00'::timestamptz", "== '2026-01-02 03:04:05.123456+00'", true],
     ["values (1)", 1, true],
-    ["select count(*) from orders; -- all\n", "> 0", "SQL_SYNTAX"],
     ["select count(*) from orders -- all", "> 0", true],
     ["select count(*) from orders ;\n", "> 0", true],
   ])("%s %s", async (query, expectation, outcome) => {
-    if (typeof outcome === "string") await expect(ask(query, expectation)).rejects.toMatchObject({ code: outcome });
-    else expect((await ask(query, expectation)).passed).toBe(outcome);
+    expect((await ask(query, expectation)).passed).toBe(outcome);
   });
 
   test.each([
     ["select 1 where false", "SQL_NO_ROW"],
     ["select generate_series(1, 2)", "SQL_MANY_ROWS"],
     ["select 1, 2", "SQL_MANY_COLUMNS"],
+    ["select count(*) from orders; -- all\n", "SQL_SYNTAX"],
     ["select 1; delete from orders", "SQL_SYNTAX"],
     ["select 1) a; delete from orders; select * from (select 1", "SQL_SYNTAX"],
     ["delete from orders returning id", "SQL_SYNTAX"],

@@ -57,14 +57,29 @@ const HOSTILE: readonly (readonly [string, string])[] = [
   ["an open quote over many lines", `"${"a\n".repeat(500_000)}`],
   ["keys", Array.from({ length: 90_000 }, (_, index) => `k${index}: 1\n`).join("")],
   ["one key many times", "a: 1\n".repeat(200_000)],
-  ["unknown fields", `${GOOD_PLAYBOOK}${Array.from({ length: 20_000 }, (_, index) => `objectivez${index}: 1\n`).join("")}`],
+  [
+    "unknown fields",
+    `${GOOD_PLAYBOOK}${Array.from({ length: 20_000 }, (_, index) => `objectivez${index}: 1\n`).join("")}`,
+  ],
   ["closing brackets", "]".repeat(1_000_000)],
   ["explicit keys", "? ".repeat(500_000)],
   ["a staircase", Array.from({ length: 1400 }, (_, index) => `${" ".repeat(index)}a:\n`).join("")],
-  ["faulty steps", GOOD_PLAYBOOK.replace("  disaster:\n", `  disaster:\n${"    - { use: x, needs: [y], when: '(' }\n".repeat(1900)}`)],
-  ["unknown needs", GOOD_PLAYBOOK.replace("  disaster:\n", `  disaster:\n${"    - { uses: disaster/declare, needs: [nobody-at-all] }\n".repeat(1900)}`)],
+  [
+    "faulty steps",
+    GOOD_PLAYBOOK.replace("  disaster:\n", `  disaster:\n${"    - { use: x, needs: [y], when: '(' }\n".repeat(1900)}`),
+  ],
+  [
+    "unknown needs",
+    GOOD_PLAYBOOK.replace(
+      "  disaster:\n",
+      `  disaster:\n${"    - { uses: disaster/declare, needs: [nobody-at-all] }\n".repeat(1900)}`,
+    ),
+  ],
   ["a long name", spoil(GOOD_PLAYBOOK, "name: restore-orders", `name: ${"a-".repeat(400_000)}`)],
-  ["a long condition", spoil(GOOD_PLAYBOOK, "    - uses: verify/sql\n", `    - uses: verify/sql\n      when: "${"(".repeat(500_000)}"\n`)],
+  [
+    "a long condition",
+    spoil(GOOD_PLAYBOOK, "    - uses: verify/sql\n", `    - uses: verify/sql\n      when: "${"(".repeat(500_000)}"\n`),
+  ],
   ["many templates", spoil(GOOD_PLAYBOOK, "query: select 1", `query: "${"${{ params.x }}".repeat(50_000)}"`)],
   ["open templates", spoil(GOOD_PLAYBOOK, "query: select 1", `query: "${"${{".repeat(200_000)}"`)],
 ];
@@ -75,7 +90,10 @@ describe("each answers within a second of processor time and nothing is thrown",
   });
 
   test("every bad document of the tables", () => {
-    const slow = [...PLAYBOOKS, ...BAD_INVENTORIES].map((document) => ({ title: document.title, seconds: secondsFor(document) }));
+    const slow = [...PLAYBOOKS, ...BAD_INVENTORIES].map((document) => ({
+      title: document.title,
+      seconds: secondsFor(document),
+    }));
     expect(slow.filter(({ seconds }) => seconds >= 1)).toEqual([]);
   });
 });
@@ -89,7 +107,10 @@ function secondsFor({ text }: Pick<BadDocument, "text">): number {
 }
 
 describe("what a fault says", () => {
-  const first = (text: string): string => formatFault(must({ kind: "ok", value: faultsOf(load(text))[0] ?? { file: "", line: 0, col: 0, code: "NONE", message: "" } }));
+  const first = (text: string): string =>
+    formatFault(
+      must({ kind: "ok", value: faultsOf(load(text))[0] ?? { file: "", line: 0, col: 0, code: "NONE", message: "" } }),
+    );
 
   test("is file, line, column, code, sentence and hint", () => {
     const text = spoil(GOOD_PLAYBOOK, "      timeout: 30m\n", "      timeuot: 30m\n");
@@ -100,7 +121,7 @@ describe("what a fault says", () => {
     const text = spoil(GOOD_PLAYBOOK, "hold: 30s", String.raw`"\u001b[2J\u202e": 1`);
     const said = first(text);
     expect(said).toContain("YAML_CONTROL_CHARACTER");
-    expect(said).not.toMatch(/[\u001B\u202E]/u);
+    expect(said).not.toMatch(/(?!\n)[\p{Cc}\p{Cf}]/u);
   });
 
   test("is short, however long the value", () => {
@@ -109,7 +130,15 @@ describe("what a fault says", () => {
   });
 
   test("never repeats what may be a secret", () => {
-    for (const written of ["password: hunter2", "password: [hunter2]", "password: { hunter2: hunter2 }", "password: !hunter2", "password: &hunter2", "password: *hunter2", "password: env:hunter2 x"]) {
+    for (const written of [
+      "password: hunter2",
+      "password: [hunter2]",
+      "password: { hunter2: hunter2 }",
+      "password: !hunter2",
+      "password: &hunter2",
+      "password: *hunter2",
+      "password: env:hunter2 x",
+    ]) {
       const faults = faultsOf(loadSystems(spoil(GOOD_INVENTORY, "password: env:ORDERS_PASSWORD", written)));
       expect(faults.length).toBeGreaterThan(0);
       expect(faults.map(formatFault).join("\n")).not.toContain("hunter2");

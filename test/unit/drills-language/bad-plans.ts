@@ -25,7 +25,11 @@ const UNTIL = "{ type: string, default: latest }";
 const spoilt = (from: string, to: string): Change => ({ playbook: spoil(GOOD_PLAYBOOK, from, to) });
 const kill = (with_: string): string => spoil(GOOD_PLAYBOOK, DECLARE, `${KILL}${with_}`);
 /** Without the step that needs a system. */
-const OWN_SANDBOX = spoil(GOOD_PLAYBOOK, "uses: backup/find\n      with: { select: newest, maxAge: 26h }", "uses: sandbox/create\n      with: { kind: process, ttl: 1h }").replace("outputs.backup", "outputs.sandbox");
+const OWN_SANDBOX = spoil(
+  GOOD_PLAYBOOK,
+  "uses: backup/find\n      with: { select: newest, maxAge: 26h }",
+  "uses: sandbox/create\n      with: { kind: process, ttl: 1h }",
+).replace("outputs.backup", "outputs.sandbox");
 
 export const BAD_PLANS: readonly BadPlan[] = [
   bad("an unknown parameter", { params: { untl: "latest" } }, "--param untl:0:0 UNKNOWN_PARAM"),
@@ -35,22 +39,80 @@ export const BAD_PLANS: readonly BadPlan[] = [
   bad("a value with a control character", { params: { until: "a\u001B[2J" } }, "--param until:0:0 PARAM_VALUE"),
   bad("a missing parameter", spoilt(UNTIL, "{ type: string }"), "p.yaml:6:3 MISSING_PARAM"),
   bad("a missing required parameter", spoilt(UNTIL, "{ type: string, required: true }"), "p.yaml:6:3 MISSING_PARAM"),
-  bad("a text for an integer", { ...spoilt(UNTIL, "{ type: integer, default: 1 }"), params: { until: "1e3" } }, "--param until:0:0 PARAM_TYPE"),
-  bad("a text for a boolean", { ...spoilt(UNTIL, "{ type: boolean, default: true }"), params: { until: "yes" } }, "--param until:0:0 PARAM_TYPE"),
-  bad("a duration without unit", { ...spoilt(UNTIL, "{ type: duration, default: 1h }"), params: { until: "15" } }, "--param until:0:0 DURATION_NO_UNIT"),
-  bad("a parameter of a type that the step does not take", spoilt(UNTIL, "{ type: integer, default: 1 }"), "p.yaml:24:16 WITH_WRONG_TYPE"),
-  bad("an empty parameter where a text must be", spoilt(UNTIL, "{ type: string, required: false }"), "p.yaml:24:16 WITH_WRONG_TYPE"),
-  bad("an empty parameter inside a text", { playbook: spoil(spoil(GOOD_PLAYBOOK, UNTIL, "{ type: string, required: false }"), "${{ params.until }}", "at ${{ params.until }}") }, "p.yaml:24:16 TEMPLATE_NOT_TEXT"),
-  bad("values that make a template between them", { ...spoilt("query: select 1", 'query: "${{ params.until }}{{ run.id }}"'), params: { until: "$" } }, "p.yaml:28:67 TEMPLATE_NOT_ALLOWED"),
+  bad(
+    "a text for an integer",
+    { ...spoilt(UNTIL, "{ type: integer, default: 1 }"), params: { until: "1e3" } },
+    "--param until:0:0 PARAM_TYPE",
+  ),
+  bad(
+    "a text for a boolean",
+    { ...spoilt(UNTIL, "{ type: boolean, default: true }"), params: { until: "yes" } },
+    "--param until:0:0 PARAM_TYPE",
+  ),
+  bad(
+    "a duration without unit",
+    { ...spoilt(UNTIL, "{ type: duration, default: 1h }"), params: { until: "15" } },
+    "--param until:0:0 DURATION_NO_UNIT",
+  ),
+  bad(
+    "a parameter of a type that the step does not take",
+    spoilt(UNTIL, "{ type: integer, default: 1 }"),
+    "p.yaml:24:16 WITH_WRONG_TYPE",
+  ),
+  bad(
+    "an empty parameter where a text must be",
+    spoilt(UNTIL, "{ type: string, required: false }"),
+    "p.yaml:24:16 WITH_WRONG_TYPE",
+  ),
+  bad(
+    "an empty parameter inside a text",
+    {
+      playbook: spoil(
+        spoil(GOOD_PLAYBOOK, UNTIL, "{ type: string, required: false }"),
+        "${{ params.until }}",
+        "at ${{ params.until }}",
+      ),
+    },
+    "p.yaml:24:16 TEMPLATE_NOT_TEXT",
+  ),
+  bad(
+    "values that make a template between them",
+    { ...spoilt("query: select 1", 'query: "${{ params.until }}{{ run.id }}"'), params: { until: "$" } },
+    "p.yaml:28:67 TEMPLATE_NOT_ALLOWED",
+  ),
   bad("an unknown system", { system: "ordrs" }, "--system:0:0 UNKNOWN_SYSTEM"),
   bad("a system without inventory", { inventory: false }, "--system:0:0 UNKNOWN_SYSTEM"),
   bad("no system where a step needs one", { system: null }, "p.yaml:11:13 MISSING_SYSTEM"),
   bad("no system and no inventory", { system: null, inventory: false }, "p.yaml:11:13 MISSING_SYSTEM"),
-  bad("a template of the system without one", { playbook: spoil(OWN_SANDBOX, "query: select 1", 'query: "${{ system.name }}"'), system: null }, "p.yaml:28:67 MISSING_SYSTEM"),
-  bad("a step's own system that is not there", spoilt("select: newest", "system: ordrs, select: newest"), "p.yaml:12:23 UNKNOWN_SYSTEM"),
-  bad("a field of the system that is not there", spoilt("query: select 1", 'query: "${{ system.tags.region }}"'), "p.yaml:28:67 TEMPLATE_UNRESOLVED"),
-  bad("a map inside a text", spoilt("query: select 1", 'query: "select ${{ system.endpoints }}"'), "p.yaml:28:67 TEMPLATE_NOT_TEXT"),
-  bad("a condition about the system without one", { playbook: spoil(OWN_SANDBOX, SQL, `${SQL}      when: system.tier == 1\n`), system: null }, "p.yaml:28:13 MISSING_SYSTEM"),
+  bad(
+    "a template of the system without one",
+    { playbook: spoil(OWN_SANDBOX, "query: select 1", 'query: "${{ system.name }}"'), system: null },
+    "p.yaml:28:67 MISSING_SYSTEM",
+  ),
+  bad(
+    "a step's own system that is not there",
+    spoilt("select: newest", "system: ordrs, select: newest"),
+    "p.yaml:12:23 UNKNOWN_SYSTEM",
+  ),
+  bad(
+    "a field of the system that is not there",
+    spoilt("query: select 1", 'query: "${{ system.tags.region }}"'),
+    "p.yaml:28:67 TEMPLATE_UNRESOLVED",
+  ),
+  bad(
+    "a map inside a text",
+    spoilt("query: select 1", 'query: "select ${{ system.endpoints }}"'),
+    "p.yaml:28:67 TEMPLATE_NOT_TEXT",
+  ),
+  bad(
+    "a condition about the system without one",
+    { playbook: spoil(OWN_SANDBOX, SQL, `${SQL}      when: system.tier == 1\n`), system: null },
+    "p.yaml:28:13 MISSING_SYSTEM",
+  ),
   bad("disruption of production", { playbook: kill(""), system: "stock" }, "p.yaml:14:13 GUARD_PRODUCTION"),
-  bad("disruption of what is not labelled", { playbook: kill(""), system: "unlabelled" }, "p.yaml:14:13 GUARD_PRODUCTION"),
+  bad(
+    "disruption of what is not labelled",
+    { playbook: kill(""), system: "unlabelled" },
+    "p.yaml:14:13 GUARD_PRODUCTION",
+  ),
 ];

@@ -1,4 +1,4 @@
-import { buildPlan, type BuildPlanResult } from "../../../src/drills/build-plan.ts";
+import { buildPlan, type BuildPlanInput, type BuildPlanResult } from "../../../src/drills/build-plan.ts";
 import { loadInventory, type InventoryDocument } from "../../../src/drills/load-inventory.ts";
 import { loadPlaybook, type PlaybookDocument } from "../../../src/drills/load-playbook.ts";
 import type { Parsed } from "../../../src/drills/parsed.ts";
@@ -24,12 +24,23 @@ export interface PlanOptions {
   readonly playbook?: string;
   readonly inventory?: string | null;
   readonly system?: string | null;
-  readonly params?: Readonly<Record<string, string>>;
+  readonly params?: BuildPlanInput["params"];
 }
 
-export function plan({ playbook = GOOD_PLAYBOOK, inventory = GOOD_INVENTORY, system = "orders", params = {} }: PlanOptions = {}): BuildPlanResult {
+export function plan({
+  playbook = GOOD_PLAYBOOK,
+  inventory = GOOD_INVENTORY,
+  system = "orders",
+  params = {},
+}: PlanOptions = {}): BuildPlanResult {
   const systems = inventory === null ? null : must(loadSystems(inventory));
-  return buildPlan({ playbook: must(load(playbook)), inventory: systems, systemName: system, params, catalogue: langCatalogue });
+  return buildPlan({
+    playbook: must(load(playbook)),
+    inventory: systems,
+    systemName: system,
+    params,
+    catalogue: langCatalogue,
+  });
 }
 
 export function mustPlan(options: PlanOptions = {}) {

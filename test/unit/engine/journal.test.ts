@@ -123,6 +123,11 @@ describe("reading", () => {
     }
   });
 
+  test("another spelling of the same value is damage too", async () => {
+    const spelled = (await journalOf("one")).toString().replace('"seq":1', '"seq": 1');
+    expect(() => parseJournal(Buffer.from(spelled), "j")).toThrow(expect.objectContaining({ code: "JOURNAL_DAMAGED" }));
+  });
+
   test("a journal of a later version is refused by name", async () => {
     const later = (await journalOf("one")).toString().replace('"v":1', '"v":2');
     expect(() => parseJournal(Buffer.from(later), "j")).toThrow(expect.objectContaining({ code: "JOURNAL_VERSION" }));

@@ -12,7 +12,12 @@ const mark = (result: RunResult, name: string) => result.marks.find((each) => ea
 describe("durations", () => {
   test("come out as worked out by hand", () => {
     const { durations } = measured(complete());
-    expect(durations.rtaTotal).toMatchObject({ valueUs: 12_000_000, loUs: 11_990_000, hiUs: 12_000_000, text: "12.00 s ±0.01" });
+    expect(durations.rtaTotal).toMatchObject({
+      valueUs: 12_000_000,
+      loUs: 11_990_000,
+      hiUs: 12_000_000,
+      text: "12.00 s ±0.01",
+    });
     expect(durations.rtaTechnical).toMatchObject({ valueUs: 12_000_000, loUs: 11_990_000, hiUs: 12_010_000 });
     expect(durations.firstRead).toMatchObject({ valueUs: 8_990_000, loUs: 8_985_000, hiUs: 9_000_000 });
     expect(durations.humanWait).toMatchObject({ status: "measured", valueUs: 0 });
@@ -25,7 +30,9 @@ describe("durations", () => {
   });
 
   test("across a boot rest on the wall clock, with the uncertainty and the flag", () => {
-    const result = measured(complete(recovered(sandboxed().reboots(30_000).resume(true)).phase("verify").pass("rows", 3000)));
+    const result = measured(
+      complete(recovered(sandboxed().reboots(30_000).resume(true)).phase("verify").pass("rows", 3000)),
+    );
     const valueUs = 42_000_000;
     expect(result.durations.rtaTotal).toMatchObject({
       valueUs,
@@ -39,8 +46,14 @@ describe("durations", () => {
   });
 
   test("that end before they begin are not measured", () => {
-    const journal = prepared().phase("disaster").begin("declare").mark("T0", { monoUs: 9_000_000_000 }).succeed("declare");
-    const result = measured(complete(journal.phase("recover").ok("sandbox", 1).ok("restore", 1).phase("verify").pass("rows", 1)));
+    const journal = prepared()
+      .phase("disaster")
+      .begin("declare")
+      .mark("T0", { monoUs: 9_000_000_000 })
+      .succeed("declare");
+    const result = measured(
+      complete(journal.phase("recover").ok("sandbox", 1).ok("restore", 1).phase("verify").pass("rows", 1)),
+    );
     expect(result.durations.rtaTotal.status).toBe("not_measured");
     expect(result.objectives.rto.verdict).toBe("not_measured");
   });
@@ -62,13 +75,28 @@ describe("durations", () => {
 
 describe("marks", () => {
   test("T1 was not measured where a fault was injected and nobody probed", () => {
-    const steps = restoreSteps().map((step) => (step.id === "declare" ? { ...step, effect: "disruptive" as const } : step));
+    const steps = restoreSteps().map((step) =>
+      step.id === "declare" ? { ...step, effect: "disruptive" as const } : step,
+    );
     expect(mark(measured(complete(), drillPlan({ steps })), "T1")?.status).toBe("not_measured");
   });
 
   test("T5 is not applicable to a restore that ends read-only", () => {
-    const database = { engine: "postgresql", sandbox: "sb-1", host: "127.0.0.1", port: 1, user: "u", database: "d", password: null } as const;
-    const journal = sandboxed().begin("restore").after(10).mark("T4").fact("restore", { kind: "service", database, writable: false }).succeed("restore");
+    const database = {
+      engine: "postgresql",
+      sandbox: "sb-1",
+      host: "127.0.0.1",
+      port: 1,
+      user: "u",
+      database: "d",
+      password: null,
+    } as const;
+    const journal = sandboxed()
+      .begin("restore")
+      .after(10)
+      .mark("T4")
+      .fact("restore", { kind: "service", database, writable: false })
+      .succeed("restore");
     const result = measured(complete(journal.phase("verify").pass("rows", 20)));
     expect(mark(result, "T5")).toMatchObject({ status: "not_applicable", reason: "the restore ends read-only" });
     expect(result.durations.firstWrite.status).toBe("not_applicable");
@@ -85,7 +113,9 @@ describe("marks", () => {
 
   test("a T4 of a restore that then failed is kept with a word on it", () => {
     const journal = sandboxed().begin("restore").after(5).mark("T4").errors("restore", "subject", 5);
-    expect(mark(measured(journal.cleanup("sb-1")), "T4")).toMatchObject({ note: "recorded before the recover phase failed" });
+    expect(mark(measured(journal.cleanup("sb-1")), "T4")).toMatchObject({
+      note: "recorded before the recover phase failed",
+    });
   });
 
   test("T6 is the last required check; an optional one after it does not move it", () => {
@@ -94,7 +124,10 @@ describe("marks", () => {
   });
 
   test("T7 without a hold window is T6 and says so", () => {
-    expect(mark(measured(complete()), "T7")).toMatchObject({ atUs: 14_000_000, note: "hold is 0: the window ends with the last required check" });
+    expect(mark(measured(complete()), "T7")).toMatchObject({
+      atUs: 14_000_000,
+      note: "hold is 0: the window ends with the last required check",
+    });
   });
 
   test("no recovery time is given before the hold window was kept", () => {
@@ -115,13 +148,55 @@ describe("a step's own numbers", () => {
     const journal = declared().phase("recover").errors("sandbox", "transient", 500).after(2000);
     journal.begin("sandbox", 2).resource("sb-1").after(700).succeed("sandbox", { attempt: 2 });
     const row = measured(complete(verified(recovered(journal)))).steps.find((step) => step.id === "sandbox");
-    expect(row).toMatchObject({ outcome: "succeeded", attempts: 2, startedAtUs: 2_000_000, endedAtUs: 5_200_000, failure: null });
+    expect(row).toMatchObject({
+      outcome: "succeeded",
+      attempts: 2,
+      startedAtUs: 2_000_000,
+      endedAtUs: 5_200_000,
+      failure: null,
+    });
     expect(row?.duration).toMatchObject({ valueUs: 3_200_000 });
   });
 
-  test("an answer after its deadline came too late", () => {
-    const journal = sandboxed().timesOut("restore", 1000).succeed("restore");
-    expect(measured(journal.cleanup("sb-1")).steps.find((step) => step.id === "restore")).toMatchObject({ outcome: "timed_out" });
+  test("work that was done before it could be stopped counts, and is noted", () => {
+    const journal = sandboxed()
+      .begin("restore")
+      .after(1000)
+      .add({ type: "step.deadline_passed", data: { step: "restore", attempt: 1 } });
+    const result = measured(complete(verified(journal.after(20).succeed("restore"))));
+    expect(result.steps.find((step) => step.id === "restore")).toMatchObject({ outcome: "succeeded" });
+    expect(result.deviations.map((each) => each.code)).toContain("STEP_LATE");
+    expect(result.result).toBe("passed_with_deviations");
+  });
+
+  test("what breaks after its deadline is an echo, unless the subject is found broken", () => {
+    const late = () =>
+      sandboxed()
+        .begin("restore")
+        .after(1000)
+        .add({ type: "step.deadline_passed", data: { step: "restore", attempt: 1 } });
+    const error = { code: "X", message: "m", hint: null, details: {} };
+    const broke = (which: "transient" | "subject") =>
+      measured(
+        late()
+          .add({ type: "step.errored", data: { step: "restore", attempt: 1, error: { ...error, class: which } } })
+          .cleanup("sb-1"),
+      );
+    expect(broke("transient")).toMatchObject({ result: "aborted", rule: "DEADLINE" });
+    expect(broke("subject")).toMatchObject({ result: "failed", rule: "SUBJECT_FAILED" });
+  });
+
+  test("that would not stop is stopped where the run goes on without it, and noted", () => {
+    const journal = sandboxed().begin("restore").after(10).halt("signal").after(30_000);
+    const result = measured(journal.add({ type: "stopping.deadline_passed", data: {} }).cleanup("sb-1"));
+    expect(result.steps.find((step) => step.id === "restore")).toMatchObject({ outcome: "stopped" });
+    expect(result.deviations.map((each) => each.code)).toContain("STOP_OVERDUE");
+  });
+
+  test("a condition that turned false after a failed attempt excuses nothing", () => {
+    const journal = declared().phase("recover").errors("sandbox", "transient", 5).skip("sandbox", "condition");
+    const result = measured(journal.ok("restore", 5).phase("verify").pass("rows", 5).pass("amcheck", 5).cleanup());
+    expect(result.reasons.map((reason) => reason.rule)).toContain("STEP_NOT_RUN");
   });
 });
 

@@ -11,7 +11,13 @@ const path = (result: RunResult): readonly (readonly [string, number])[] =>
 
 /** sandbox 1 s; fetch 6 s beside dns 2 s; restore 2 s; rows 3 s. T6 is 12 s after T0. */
 function parallel(): JournalBuilder {
-  const journal = declared().phase("recover").ok("sandbox", 1000).begin("fetch").begin("dns").after(2000).succeed("dns");
+  const journal = declared()
+    .phase("recover")
+    .ok("sandbox", 1000)
+    .begin("fetch")
+    .begin("dns")
+    .after(2000)
+    .succeed("dns");
   journal.after(4000).succeed("fetch").ok("restore", 2000).phase("verify").pass("rows", 3000);
   return journal.pass("amcheck", 1).cleanup();
 }
@@ -29,7 +35,12 @@ describe("the critical path", () => {
 
   test("leaves out what ran before the clock and what ran beside it", () => {
     const result = measure(drillPlan({ steps: parallelSteps() }), parallel().records);
-    expect(path(result)).toEqual([["fetch", 6000], ["rows", 3000], ["restore", 2000], ["sandbox", 1000]]);
+    expect(path(result)).toEqual([
+      ["fetch", 6000],
+      ["rows", 3000],
+      ["restore", 2000],
+      ["sandbox", 1000],
+    ]);
     expect(result.steps.find((step) => step.id === "dns")).toMatchObject({ criticalUs: 0 });
   });
 
@@ -49,7 +60,11 @@ describe("the critical path", () => {
 });
 
 describe("what must shrink for the RTO to be met", () => {
-  const missing = (rtoMs: number, steps = drillPlan().steps, journal = complete()): RunResult["criticalPath"]["shrink"] =>
+  const missing = (
+    rtoMs: number,
+    steps = drillPlan().steps,
+    journal = complete(),
+  ): RunResult["criticalPath"]["shrink"] =>
     measure(drillPlan({ steps, objectives: { rtoMs } }), journal.records).criticalPath.shrink;
 
   test("one step, where one is enough", () => {

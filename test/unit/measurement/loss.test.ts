@@ -2,7 +2,14 @@ import { describe, expect, test } from "vitest";
 import { measure } from "../../../src/drills/measure.ts";
 import type { Fact } from "../../../src/drills/facts.ts";
 import type { RunResult } from "../../../src/drills/result.ts";
-import { declared, heartbeat, prepared, recoveryPoint, recoverySource, sandboxed } from "../../support/measure-drill.ts";
+import {
+  declared,
+  heartbeat,
+  prepared,
+  recoveryPoint,
+  recoverySource,
+  sandboxed,
+} from "../../support/measure-drill.ts";
 import { drillPlan, ordersSystem } from "../../support/measure-plan.ts";
 
 /** A drill whose restore step reports these facts; T0 is given to make them from. */
@@ -10,18 +17,33 @@ function drill(facts: (t0WallUs: number) => readonly Fact[], journal = declared(
   const t0 = journal.wallUs;
   sandboxed(journal).begin("restore").after(1000);
   for (const fact of facts(t0)) journal.fact("restore", fact);
-  return measure(plan, journal.succeed("restore").phase("verify").pass("rows", 10).pass("amcheck", 1).cleanup("sb-1").records);
+  return measure(
+    plan,
+    journal.succeed("restore").phase("verify").pass("rows", 10).pass("amcheck", 1).cleanup("sb-1").records,
+  );
 }
 
 describe("the newest survivor", () => {
   test("by a heartbeat is an interval of one beat, compared as measured", () => {
     const { loss, objectives } = drill((t0) => [heartbeat(t0), recoveryPoint(t0)]);
-    expect(loss.newestSurvivorAge).toMatchObject({ valueUs: 5_200_000, loUs: 4_200_000, hiUs: 5_200_000, basis: "measured" });
-    expect(objectives.rpo).toMatchObject({ verdict: "met", compared: "newest_survivor_age", basis: "measured", marginUs: 54_800_000 });
+    expect(loss.newestSurvivorAge).toMatchObject({
+      valueUs: 5_200_000,
+      loUs: 4_200_000,
+      hiUs: 5_200_000,
+      basis: "measured",
+    });
+    expect(objectives.rpo).toMatchObject({
+      verdict: "met",
+      compared: "newest_survivor_age",
+      basis: "measured",
+      marginUs: 54_800_000,
+    });
   });
 
   test("by a query is an estimate, also in the verdict", () => {
-    const { objectives } = drill((t0) => [heartbeat(t0, { via: "query", what: "select max(created_at) from orders", intervalUs: null })]);
+    const { objectives } = drill((t0) => [
+      heartbeat(t0, { via: "query", what: "select max(created_at) from orders", intervalUs: null }),
+    ]);
     expect(objectives.rpo).toMatchObject({ verdict: "met", basis: "estimate", compared: "newest_survivor_age" });
   });
 
@@ -51,19 +73,35 @@ describe("the newest survivor", () => {
   test("is widened by a jump of the wall clock", () => {
     const result = drill((t0) => [heartbeat(t0)], declared(prepared().wallJumps(3000)));
     expect(result.loss.newestSurvivorAge).toMatchObject({ valueUs: 5_200_000, loUs: 1_200_000, hiUs: 8_200_000 });
-    expect(result.loss.newestSurvivorAge).toHaveProperty("notes", expect.arrayContaining([expect.stringContaining("widened by 3.00 s")]));
+    expect(result.loss.newestSurvivorAge).toHaveProperty(
+      "notes",
+      expect.arrayContaining([expect.stringContaining("widened by 3.00 s")]),
+    );
   });
 
   test("a resolution of T0 makes the age possibly shorter, never longer", () => {
-    const journal = prepared().phase("disaster").begin("declare").mark("T0", { resolutionUs: 100_000 }).succeed("declare");
-    expect(drill((t0) => [heartbeat(t0)], journal).loss.newestSurvivorAge).toMatchObject({ loUs: 4_100_000, hiUs: 5_200_000 });
+    const journal = prepared()
+      .phase("disaster")
+      .begin("declare")
+      .mark("T0", { resolutionUs: 100_000 })
+      .succeed("declare");
+    expect(drill((t0) => [heartbeat(t0)], journal).loss.newestSurvivorAge).toMatchObject({
+      loUs: 4_100_000,
+      hiUs: 5_200_000,
+    });
   });
 
   test("provably too old misses the RPO even where a check failed besides", () => {
     const journal = declared();
     const t0 = journal.wallUs;
-    sandboxed(journal).begin("restore").fact("restore", heartbeat(t0, { newestWallUs: t0 - 90_000_000 })).succeed("restore");
-    const result = measure(drillPlan(), journal.phase("verify").checkFails("rows", 5).pass("amcheck", 5).cleanup("sb-1").records);
+    sandboxed(journal)
+      .begin("restore")
+      .fact("restore", heartbeat(t0, { newestWallUs: t0 - 90_000_000 }))
+      .succeed("restore");
+    const result = measure(
+      drillPlan(),
+      journal.phase("verify").checkFails("rows", 5).pass("amcheck", 5).cleanup("sb-1").records,
+    );
     expect(result.objectives.rpo.verdict).toBe("missed");
   });
 });
@@ -71,13 +109,21 @@ describe("the newest survivor", () => {
 describe("the recovery point", () => {
   test("is dated by the last replayed commit", () => {
     const { loss, objectives } = drill((t0) => [recoveryPoint(t0)]);
-    expect(loss.recoveryPointAge).toMatchObject({ valueUs: 5_000_000, basis: "estimate", source: expect.stringContaining("pg_last_xact_replay_timestamp()") });
+    expect(loss.recoveryPointAge).toMatchObject({
+      valueUs: 5_000_000,
+      basis: "estimate",
+      source: expect.stringContaining("pg_last_xact_replay_timestamp()"),
+    });
     expect(objectives.rpo).toMatchObject({ compared: "recovery_point_age", basis: "estimate" });
   });
 
   test("is the end of the backup where no transaction was replayed", () => {
     const { loss } = drill((t0) => [recoveryPoint(t0, { commitWallUs: null })]);
-    expect(loss.recoveryPointAge).toMatchObject({ status: "measured", valueUs: 3_502_000_000, source: "end of the backup (backup_manifest)" });
+    expect(loss.recoveryPointAge).toMatchObject({
+      status: "measured",
+      valueUs: 3_500_000_000,
+      source: "end of the backup (backup_manifest)",
+    });
   });
 
   test("is not measured where nothing was replayed and the backup bears no time", () => {

@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { expect, test } from "vitest";
 import { measure } from "../../../src/drills/measure.ts";
 import type { RunResult } from "../../../src/drills/result.ts";
@@ -34,7 +34,10 @@ test("the verdict's own record changes nothing", () => {
 });
 
 test("no jump of the wall clock changes a duration, a step or the RTO's verdict", () => {
-  const jumps = fc.array(fc.tuple(fc.nat(200), fc.integer({ min: -86_400_000_000, max: 86_400_000_000 })), { minLength: 1, maxLength: 4 });
+  const jumps = fc.array(fc.tuple(fc.nat(200), fc.integer({ min: -86_400_000_000, max: 86_400_000_000 })), {
+    minLength: 1,
+    maxLength: 4,
+  });
   // Across a boot the wall clock is all there is, so only journals of one boot can keep this promise.
   fc.assert(
     fc.property(anyDrill, jumps, ({ plan, journal }, at) => {
@@ -61,7 +64,9 @@ test("one more required check that fails never improves a result", () => {
   fc.assert(
     fc.property(anyDrill, fc.nat(), ({ plan, journal }, place) => {
       const before = measure(plan, journal.records);
-      const begin = journal.records.findIndex((record) => record.type === "phase.begun" && record.data.phase === "verify");
+      const begin = journal.records.findIndex(
+        (record) => record.type === "phase.begun" && record.data.phase === "verify",
+      );
       fc.pre(begin >= 0);
       const worse = { ...plan, steps: [...plan.steps, checkStep("extra", "verify")] };
       const at = begin + 1 + (place % Math.max(1, journal.records.length - begin));
@@ -81,7 +86,12 @@ function withFailure(records: readonly Recorded[], at: number): readonly Recorde
   return [
     ...records.slice(0, at),
     { ...where, type: "step.started", data: { step: "extra", attempt: 1, key: "extra-1", deadlineMonoUs: 0 } },
-    { ...where, seq: before.seq + 0.6, type: "step.check_failed", data: { step: "extra", attempt: 1, outputs: {}, check } },
+    {
+      ...where,
+      seq: before.seq + 0.6,
+      type: "step.check_failed",
+      data: { step: "extra", attempt: 1, outputs: {}, check },
+    },
     ...records.slice(at),
   ];
 }
@@ -96,7 +106,8 @@ test("what was not measured is neither a zero nor a pass", () => {
       }
       for (const number of [...Object.values(result.durations), ...Object.values(result.loss)]) {
         if (number.status !== "measured") expect(number).not.toHaveProperty("valueUs");
-        else if ("loUs" in number) expect(number.loUs <= number.valueUs && number.valueUs <= number.hiUs && number.loUs >= 0).toBe(true);
+        else if ("loUs" in number)
+          expect(number.loUs <= number.valueUs && number.valueUs <= number.hiUs && number.loUs >= 0).toBe(true);
       }
       if (badness(result) <= 1) expectPass(result);
     }),

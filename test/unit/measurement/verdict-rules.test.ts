@@ -2,17 +2,25 @@ import { describe, expect, test } from "vitest";
 import { EXIT_CODES, exitCodeOf } from "../../../src/drills/result.ts";
 import { measure } from "../../../src/drills/measure.ts";
 import { decide, type Findings } from "../../../src/drills/measurement/verdict.ts";
+import type { CheckRow } from "../../../src/drills/measurement/steps-schema.ts";
 import { RULE_NAMES, type RuleName, RULES, RESULTS } from "../../../src/drills/measurement/verdict-schema.ts";
 import { complete, recovered } from "../../support/measure-drill.ts";
 import { drillPlan } from "../../support/measure-plan.ts";
 
-const check = {
-  ...{ step: "rows", title: "rows", phase: "verify", required: true, status: "passed" },
-  ...{ expected: "1", actual: "1", coverage: null, reason: null, waived: false },
-} as const;
+const check: CheckRow = {
+  step: "rows", title: "rows", phase: "verify", required: true, status: "passed",
+  expected: "1", actual: "1", coverage: null, reason: null, waived: false,
+};
 
 const fine: Findings = {
-  ...{ finished: true, cleanup: { status: "verified", problem: null }, checks: [check], actions: [], inDoubt: [], halts: [], deadlines: [], deviations: [] },
+  finished: true,
+    cleanup: { status: "verified", problem: null },
+    checks: [check],
+    actions: [],
+    inDoubt: [],
+    halts: [],
+    deadlines: [],
+    deviations: [],
   rto: { verdict: "met", reason: "r", recovered: true },
   rpo: { verdict: "met", reason: "r" },
 };
@@ -29,10 +37,16 @@ const causes: readonly (readonly [RuleName, (findings: Findings) => Findings])[]
   ["NOT_RECOVERED", (it) => ({ ...it, rto: { verdict: "missed", reason: "r", recovered: false } })],
   ["OBJECTIVE_MISSED", (it) => ({ ...it, rpo: { verdict: "missed", reason: "r" } })],
   ["UNFINISHED", (it) => ({ ...it, finished: false })],
-  ["CHECK_NOT_MEASURED", (it) => ({ ...it, checks: [...it.checks, { ...check, step: "d", status: "error", reason: "r" }] })],
+  [
+    "CHECK_NOT_MEASURED",
+    (it) => ({ ...it, checks: [...it.checks, { ...check, step: "d", status: "error", reason: "r" }] }),
+  ],
   ["NO_REQUIRED_CHECK", (it) => ({ ...it, checks: it.checks.map((each) => ({ ...each, phase: "recover" })) })],
   ["STEP_NOT_RUN", (it) => ({ ...it, actions: [...it.actions, { step: "e", state: "not_run", message: "m" }] })],
-  ["OBJECTIVE_NOT_MEASURED", (it) => (it.rto.verdict === "met" ? { ...it, rto: { ...it.rto, verdict: "not_measured" } } : it)],
+  [
+    "OBJECTIVE_NOT_MEASURED",
+    (it) => (it.rto.verdict === "met" ? { ...it, rto: { ...it.rto, verdict: "not_measured" } } : it),
+  ],
   ["DEVIATIONS", (it) => ({ ...it, deviations: [{ code: "X", step: null, message: "m" }] })],
 ];
 
@@ -77,7 +91,10 @@ test("rules stand in the order of the results they give", () => {
 });
 
 test("optional and waived checks name no result", () => {
-  const quiet = [{ ...check, step: "o", required: false, status: "failed" } as const, { ...check, step: "w", waived: true, status: "not_run" } as const];
+  const quiet = [
+    { ...check, step: "o", required: false, status: "failed" },
+    { ...check, step: "w", waived: true, status: "not_run" },
+  ] as const;
   expect(decide({ ...fine, checks: [check, ...quiet] }).result).toBe("passed");
 });
 
@@ -88,7 +105,10 @@ describe("--objectives=warn", () => {
   });
 
   test("forgives neither a failed check nor anything but a miss", () => {
-    const failed = measure(drillPlan(), recovered().phase("verify").checkFails("rows", 5).pass("amcheck", 5).cleanup("sb-1").records);
+    const failed = measure(
+      drillPlan(),
+      recovered().phase("verify").checkFails("rows", 5).pass("amcheck", 5).cleanup("sb-1").records,
+    );
     expect(exitCodeOf(failed, "warn")).toBe(1);
     const open = measure(drillPlan(), recovered().records);
     expect(exitCodeOf(open, "warn")).toBe(3);

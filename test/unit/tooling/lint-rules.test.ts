@@ -45,6 +45,8 @@ const forbidden: readonly (readonly [file: string, specifier: string])[] = [
   ["cli/a.ts", "../databases/postgres/b.ts"],
   ["cli.ts", "./backups/directory/b.ts"],
   ["wire.ts", "./cli/b.ts"],
+  ["demo/a.ts", "../cli/b.ts"],
+  ["sandboxes/process/a.ts", "../../engine/run-loop.ts"],
   ["engine/a.ts", "../../test/support/b.ts"],
   ["drills/a.ts", "vitest"],
 ];
@@ -60,6 +62,7 @@ const allowed: readonly (readonly [file: string, specifier: string])[] = [
   ["databases/postgres/ok.ts", "../../drills/b.ts"],
   ["evidence/ok.ts", "../drills/b.ts"],
   ["cli/ok.ts", "../wire.ts"],
+  ["demo/ok.ts", "../databases/postgres/b.ts"],
   ["cli/ok.ts", "../engine/b.ts"],
 ];
 

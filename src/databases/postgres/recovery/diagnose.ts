@@ -121,6 +121,15 @@ export function diagnose(log: ReplayLog, end: ServerEnd, target: RecoveryTarget,
   });
 }
 
+/** A standby that lacks the WAL of its own backup never ends and never opens: its log says that it waits. Null: it does not. */
+export function stuckBeforeOpen(log: ReplayLog): StepError | null {
+  if (log.consistent || log.waitsForWalAt === null) return null;
+  const why = log.stopReason === null ? "" : ` (${log.stopReason})`;
+  const where = `WAL at ${log.waitsForWalAt} is not in the archive${why}`;
+  if (!log.redoStarted) return new StepError("subject", "RECOVERY_NO_CHECKPOINT", `the WAL of the backup's first checkpoint is missing or damaged: ${where}`, { hint: "find the segment that backup_label names in the archive" });
+  return new StepError("subject", "RECOVERY_WAL_INCOMPLETE", `the WAL ends before the end of the backup, so this backup cannot be opened: ${where}`, { hint: "find the missing segments; every backup needs the WAL of the time it was taken" });
+}
+
 /** The WAL that there is does not go as far as was asked: both positions stand in the message. */
 function notReached(log: ReplayLog, target: RecoveryTarget, details: Readonly<Record<string, unknown>>): StepError {
   const reached = [

@@ -30,6 +30,8 @@ export async function openForWrites(context: ReplayWatch, session: Session, rand
 /** Monotonic time of the last answer that it was not open yet. */
 async function promote({ request, clock, watch }: ReplayWatch, session: Session): Promise<number> {
   let notYetUs = clock.monoUs();
+  // Recovery that had no target to pause at has opened the server by itself.
+  if (!(await askReplayState(session, request.binaries.major)).recovering) return notYetUs;
   await session.query(promotion(request.target.kind === "latest", request.binaries.major));
   for (;;) {
     const askedUs = clock.monoUs();

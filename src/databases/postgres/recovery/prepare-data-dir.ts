@@ -13,7 +13,7 @@ const STALE = ["postmaster.pid", "postmaster.opts", "standby.signal", "recovery.
  * Makes a copied data directory one that recovers as we want: only our signal file, no slot of the source (a logical one
  * would refuse to start, a physical one would hold WAL), and none of its `ALTER SYSTEM` settings.
  */
-export async function prepareDataDir(request: RecoverRequest, sandboxes: Pick<Sandboxes, "own">): Promise<ControlFile> {
+export async function prepareDataDir(request: RecoverRequest, sandboxes: Pick<Sandboxes, "own">, saysThatItWaits: boolean): Promise<ControlFile> {
   const { dataDir } = request;
   const control = readControlFile(await readControl(dataDir));
   await requireMajor(request);
@@ -22,7 +22,7 @@ export async function prepareDataDir(request: RecoverRequest, sandboxes: Pick<Sa
   const slots = join(dataDir, "pg_replslot");
   for (const slot of await readdir(slots).catch(() => [])) await rm(join(slots, slot), { recursive: true });
   await replaceAutoConf(request, sandboxes);
-  await writeOwned(request, sandboxes, join(dataDir, signalFile(request.target)), "");
+  await writeOwned(request, sandboxes, join(dataDir, signalFile(request, saysThatItWaits)), "");
   await chmod(dataDir, 0o700);
   return control;
 }

@@ -25,6 +25,8 @@ export interface RestoreDriverDeps {
   /** Cryptographically random bytes. */
   random(bytes: number): Buffer;
   readonly totalMemoryBytes: number;
+  /** First major whose standby says in its log that it waits for WAL; 15 when absent. Tests set it to walk the other way. */
+  readonly waitingSaidSince?: number;
 }
 
 /**
@@ -36,7 +38,7 @@ export function createRestoreDriver(deps: RestoreDriverDeps): RestoreDriver {
   return {
     async recover(request, watch) {
       requireTargetAfterBackup(request);
-      const control = await prepareDataDir(request, deps.sandboxes);
+      const control = await prepareDataDir(request, deps.sandboxes, request.binaries.major >= (deps.waitingSaidSince ?? 15));
       try {
         const beganUs = deps.clock.monoUs();
         const server = await startRecovery(request, control, deps, watch.signal);

@@ -12,6 +12,12 @@ export interface ReplayLog {
   readonly pausedAtTarget: boolean;
   /** Replay paused because a setting is smaller than on the primary. */
   readonly settingTooSmall: string | null;
+  /** True once the data is consistent: from then on the server can be asked. */
+  readonly consistent: boolean;
+  /** True once the first record is replayed: the backup's checkpoint was found. */
+  readonly redoStarted: boolean;
+  /** Position that a standby waits for, because neither archive nor pg_wal has it (servers from 15 on say so). */
+  readonly waitsForWalAt: string | null;
   /** A process of the server that was killed. */
   readonly killed: string | null;
 }
@@ -31,6 +37,9 @@ export function readReplayLog(text: string): ReplayLog {
     stopReason: messageOf(lines.findLast((line) => STOP_REASON.test(line))),
     pausedAtTarget: lines.some((line) => line.includes("pausing at the end of recovery")),
     settingTooSmall: settingTooSmall(lines),
+    consistent: lines.some((line) => line.includes("consistent recovery state reached")),
+    redoStarted: lines.some((line) => line.includes("redo starts at")),
+    waitsForWalAt: last(lines, /waiting for WAL to become available at ([0-9A-F]+\/[0-9A-F]+)/u),
     killed: last(lines, /((?:startup|[\w ]+) process \(PID \d+\) was terminated by signal .+)$/u),
   };
 }

@@ -1,5 +1,6 @@
 import { formatLsn, parseLsn } from "../../../formats/postgres/lsn.ts";
 import type { RecoveryTarget } from "../../../drills/recovery-target.ts";
+import type { RecoverRequest } from "../../../steps/ports/postgres.ts";
 import type { TimelineChoice } from "../../../steps/ports/backup-source.ts";
 import { quoteSetting } from "../quote.ts";
 
@@ -34,9 +35,15 @@ export function serverTime(wallUs: number): string {
   return `${new Date(seconds * 1000).toISOString().slice(0, 19).replace("T", " ")}.${micros}+00`;
 }
 
-/** File that makes the server recover: the wish for a standby wins where both are there, so only one is ever written. */
-export function signalFile(target: RecoveryTarget): "recovery.signal" | "standby.signal" {
-  return target.kind === "latest" ? "standby.signal" : "recovery.signal";
+/**
+ * File that makes the server recover; only one is ever written, since the wish for a standby wins where both are there.
+ * `latest` recovers as a standby without a primary: that stops at the archive's end, can be read there, and is promoted
+ * without the checkpoint which ends a recovery (the server opens first and writes it afterwards). Servers before 15 do not
+ * say in their log that they wait for WAL, so a backup that lacks its own would hang: those end by themselves.
+ */
+export function signalFile(request: Pick<RecoverRequest, "target" | "finish">, saysThatItWaits: boolean): "recovery.signal" | "standby.signal" {
+  const standby = request.target.kind === "latest" && (saysThatItWaits || request.finish === "pause");
+  return standby ? "standby.signal" : "recovery.signal";
 }
 
 export function durabilitySettings(durability: "production" | "throwaway"): Settings {

@@ -4,10 +4,10 @@ import { parseLsn } from "../../../formats/postgres/lsn.ts";
 import type { Watch } from "../../../steps/ports/backup-source.ts";
 import type { Observed, RecoverRequest, Session } from "../../../steps/ports/postgres.ts";
 import { type Clock, instant } from "../../../support/clock.ts";
-import { readLogTail } from "../server-log.ts";
+import { GrowingLog, readLogTail } from "../server-log.ts";
 import type { LaunchedServer } from "../server-start.ts";
 import { POLL_MS, untilReady } from "../until-ready.ts";
-import { diagnose, type ServerEnd } from "./diagnose.ts";
+import { diagnose, type ServerEnd, stuckBeforeOpen } from "./diagnose.ts";
 import { readReplayLog } from "./replay-log.ts";
 import { askReplayState, type ReplayState } from "./replay-state.ts";
 
@@ -29,8 +29,12 @@ export interface ReplayWatch {
 /** Waits until the server can be asked. Throws what its end says when it ends instead. */
 export async function untilOpen({ request, server, watch }: ReplayWatch): Promise<void> {
   const total = bytesToReplay(request);
-  const outcome = await untilReady(server, watch.signal, () => {
+  const log = new GrowingLog(server.logPath);
+  const outcome = await untilReady(server, watch.signal, async () => {
     throwFeedFailure(request);
+    const news = await log.news();
+    const stuck = news === null ? null : stuckBeforeOpen(readReplayLog(news));
+    if (stuck !== null) throw stuck;
     watch.progress({ what: "replay", done: request.wal.handedOver().bytes, total, unit: "bytes" });
   });
   if (outcome.kind === "exited") throw await endedError(request, server, outcome);
