@@ -1,7 +1,8 @@
-// Writes schema/playbook.schema.json and schema/inventory.schema.json from the schemas that check.
+// Writes the JSON Schemas of schema/ from the schemas that check.
 // `--check` writes nothing and exits 1 when a file is not what would be written.
 import { readFile, writeFile } from "node:fs/promises";
 import { inventoryJsonSchema, playbookJsonSchema } from "../src/drills/json-schema.ts";
+import { resultJsonSchema } from "../src/drills/result.ts";
 import type { JsonObject } from "../src/support/json.ts";
 import { stepCatalogue } from "../src/wire.ts";
 
@@ -9,6 +10,7 @@ const folder = new URL("../schema/", import.meta.url);
 const files: readonly (readonly [string, JsonObject])[] = [
   ["playbook.schema.json", playbookJsonSchema(stepCatalogue())],
   ["inventory.schema.json", inventoryJsonSchema()],
+  ["result.schema.json", resultJsonSchema()],
 ];
 
 for (const [name, schema] of files) {

@@ -5,6 +5,7 @@
  */
 import { readFileSync } from "node:fs";
 import { Command, CommanderError, Option } from "commander";
+import { withConfiguration } from "./cli/configuration.ts";
 import { describeError, EXIT_INPUT, exitCodeOf } from "./cli/exit-code.ts";
 import type { CliIo } from "./cli/io.ts";
 import { processIo } from "./cli/process-io.ts";
@@ -18,8 +19,8 @@ const program = new Command("firedrill")
     "Rehearses disaster recovery: restores backups into sandboxes, times it, and judges it against RTO and RPO.",
   )
   .version(version(), "--version")
-  .option("--state <dir>", "where runs, sandboxes and keys are kept", io.env["FIREDRILL_STATE"] ?? ".firedrill")
-  .option("--pg-bin <dir>", "folder with the PostgreSQL server programs", io.env["FIREDRILL_PG_BIN"])
+  .option("--state <dir>", "where runs, sandboxes and keys are kept (default: .firedrill)")
+  .option("--pg-bin <dir>", "folder with the PostgreSQL server programs")
   .option("--json", "results on stdout as one JSON document")
   .addOption(
     new Option("--log-level <level>", "logs on stderr")
@@ -92,15 +93,17 @@ declare(
   "write content digests of a database, to compare a restored copy with",
   () => import("./cli/fingerprint.ts"),
 )
-  .requiredOption("--inventory <file>", "inventory with the system")
+  .option("--inventory <file>", "inventory with the system (default: inventory.yaml)")
   .requiredOption("--system <name>", "system to read")
+  .option("--database <name>", "database to read (default: the one of the system's credentials)")
+  .option("--force", "replace the file when it is there")
   .requiredOption("--out <file>", "file to write");
 declare(
   "heartbeat",
   "write one row per interval into a system, so that loss can be measured",
   () => import("./cli/heartbeat.ts"),
 )
-  .requiredOption("--inventory <file>", "inventory with the system")
+  .option("--inventory <file>", "inventory with the system (default: inventory.yaml)")
   .requiredOption("--system <name>", "system to write to")
   .option("--count <n>", "stop after so many beats");
 declare(
@@ -115,7 +118,7 @@ function declare(name: string, summary: string, load: Load): Command {
   const command = program.command(name).summary(summary).description(summary);
   return command.action(async (...received: unknown[]) => {
     const { command: run } = await load();
-    process.exitCode = await run(io, command.args, command.optsWithGlobals());
+    process.exitCode = await run(io, command.args, await withConfiguration(io, command.optsWithGlobals()));
     void received;
   });
 }

@@ -3,10 +3,10 @@
  * the clock and the random source once and hands them down.
  */
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { hostname, totalmem, userInfo } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { directorySource } from "./backups/directory/directory-source.ts";
 import { createBackupMaker } from "./databases/postgres/backup/create-base-backup.ts";
 import { createBinaries } from "./databases/postgres/binaries.ts";
@@ -14,8 +14,9 @@ import type { NpmPackageDeps } from "./databases/postgres/npm-binaries.ts";
 import { createRestoreDriver } from "./databases/postgres/recovery/recover.ts";
 import { createRestorePlace } from "./databases/postgres/recovery/restore-place.ts";
 import { RESERVED_SETTINGS } from "./databases/postgres/recovery/safe-profile.ts";
-import { takeFingerprint, writeBaseline } from "./databases/postgres-content/baseline.ts";
+import { createBaselines, takeFingerprint, writeBaseline } from "./databases/postgres-content/baseline.ts";
 import { runHeartbeat } from "./databases/postgres-content/heartbeat.ts";
+import { contentReader } from "./databases/postgres-content/content-reader.ts";
 import { createPageVerifier } from "./databases/postgres-content/verify-pages.ts";
 import { createSessions } from "./databases/postgres/sessions.ts";
 import type { StepCatalogue } from "./drills/step-signature.ts";
@@ -26,7 +27,7 @@ import { openState, type StateDirectory } from "./engine/state/state-directory.t
 import type { Step } from "./engine/step-contract.ts";
 import { systemTimers } from "./engine/timers.ts";
 import { type ProcessSandboxes, processSandboxes } from "./sandboxes/process/sandboxes.ts";
-import { inspectMachine, type Machine } from "./sandboxes/process/machine.ts";
+import { inspectMachine, type Machine, type Reach, reachOf } from "./sandboxes/process/machine.ts";
 import { type ServiceUser, serviceUser } from "./sandboxes/process/service-user.ts";
 import { type StepDeps, stepLibrary } from "./steps/library.ts";
 import type { Clock } from "./support/clock.ts";
@@ -44,6 +45,8 @@ export interface Settings {
   readonly configuredPgBins?: readonly string[];
   readonly logLevel: LogLevel;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where relative paths of a playbook start: the working directory. */
+  readonly baseDir: string;
 }
 
 /** Everything that touches the world, put together for one installation. */
@@ -52,7 +55,7 @@ export interface Drivers extends StepDeps {
   readonly log: Log;
   readonly redactor: Redactor;
   readonly sandboxes: ProcessSandboxes;
-  readonly content: { readonly take: typeof takeFingerprint; readonly write: typeof writeBaseline };
+  readonly baselineFiles: { readonly take: typeof takeFingerprint; readonly write: typeof writeBaseline };
   readonly heartbeat: typeof runHeartbeat;
 }
 
@@ -79,7 +82,7 @@ export async function wire(settings: Settings): Promise<App> {
 
 /** What a playbook can use. Makes nothing: the drivers behind it are never called. */
 export function stepCatalogue(): StepCatalogue {
-  const nowhere = { stateDir: "", pgBin: null, logLevel: "silent", env: {} } as const;
+  const nowhere = { stateDir: "", pgBin: null, logLevel: "silent", env: {}, baseDir: "" } as const;
   return stepLibrary(createDrivers(nowhere, { root: "", installation: "" }));
 }
 
@@ -88,11 +91,20 @@ export function readOnlyDrivers(settings: Settings): Drivers {
   return createDrivers(settings, { root: settings.stateDir, installation: "" });
 }
 
-/** Who servers would run as and what fences them here; found out by trying, leaves nothing. */
-export async function sandboxHost(signal: AbortSignal): Promise<{ readonly user: ServiceUser; readonly machine: Machine }> {
+/** Who servers would run as, whether they get to `stateDir`, what fences them: found out by trying, leaves nothing. */
+export async function sandboxHost(stateDir: string, signal: AbortSignal): Promise<SandboxHost> {
   const self = { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
   const user = serviceUser(self);
-  return { user, machine: await inspectMachine(user, self.uid, signal) };
+  const machine = await inspectMachine(user, self.uid, signal);
+  let dir = stateDir;
+  while (!existsSync(dir)) dir = dirname(dir);
+  return { user, machine, reach: await reachOf([dir], user, self.uid, machine, signal) };
+}
+
+export interface SandboxHost {
+  readonly user: ServiceUser;
+  readonly machine: Machine;
+  readonly reach: Reach;
 }
 
 function createDrivers(settings: Settings, state: StateDirectory): Drivers {
@@ -128,7 +140,9 @@ function createDrivers(settings: Settings, state: StateDirectory): Drivers {
     reservedSettings: RESERVED_SETTINGS,
     maker: createBackupMaker({ sessions, binaries, clock, secret }),
     pages: createPageVerifier({ clock }),
-    content: { take: takeFingerprint, write: writeBaseline },
+    content: contentReader,
+    baselines: createBaselines({ baseDir: settings.baseDir }),
+    baselineFiles: { take: takeFingerprint, write: writeBaseline },
     heartbeat: runHeartbeat,
   };
 }

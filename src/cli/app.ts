@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import type { LogLevel } from "../support/log-pino.ts";
 import { type App, type Settings, wire } from "../wire.ts";
 import type { CliIo } from "./io.ts";
-import { type Options, text } from "./options.ts";
+import { type Options, text, texts } from "./options.ts";
 
 const LEVELS: ReadonlySet<string> = new Set<LogLevel>(["silent", "error", "warn", "info", "debug"]);
 
@@ -11,8 +11,10 @@ export function settingsFrom(io: CliIo, options: Options): Settings {
   return {
     stateDir: resolve(io.cwd, text(options, "state") ?? ".firedrill"),
     pgBin: text(options, "pgBin") ?? null,
+    configuredPgBins: texts(options, "configuredPgBins"),
     logLevel: isLevel(level) ? level : "warn",
     env: io.env,
+    baseDir: io.cwd,
   };
 }
 

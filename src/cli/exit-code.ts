@@ -6,7 +6,27 @@ export const EXIT_INPUT = 2;
 export const EXIT_ERROR = 5;
 
 /** Codes of errors that mean "what you typed", not "what broke". */
-const INPUT_CODES: ReadonlySet<string> = new Set(["USAGE", "FILE_NOT_FOUND", "FILE_UNREADABLE", "FILE_EXISTS", "RUN_UNKNOWN", "RUNS_HALTED", "STEP_UNKNOWN", "PARAM_SYNTAX"]);
+const INPUT_CODES: ReadonlySet<string> = new Set([
+  "USAGE",
+  "FILE_NOT_FOUND",
+  "FILE_UNREADABLE",
+  "FILE_EXISTS",
+  "RUN_ID",
+  "RUN_UNKNOWN",
+  "RUN_FINISHED",
+  "RUN_INCOMPLETE",
+  "RUN_LOCKED",
+  "RUNS_HALTED",
+  "HALT_WHO_AND_WHY",
+  "STEP_UNKNOWN",
+  "PARAM_SYNTAX",
+  "SYSTEM_NO_PRIMARY",
+  "SYSTEM_NO_HEARTBEAT",
+  "INIT_NO_BACKUP",
+  "INIT_NO_WAL",
+  "INIT_NAME",
+  "INIT_PATH",
+]);
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof InputError) return EXIT_INPUT;

@@ -8,6 +8,11 @@ export function text(options: Options, name: string): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
+export function texts(options: Options, name: string): readonly string[] {
+  const value = options[name];
+  return Array.isArray(value) ? value.map(String) : [];
+}
+
 export function required(options: Options, name: string): string {
   const value = text(options, name);
   if (value === undefined) throw new FiredrillError("USAGE", `--${name} is missing`);

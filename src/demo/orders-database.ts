@@ -14,7 +14,7 @@ export function ordersDatabase({ orders }: OrdersSize): readonly string[] {
      create table customers (id bigint not null, name text not null, email text not null, country text not null, since date not null);
      insert into customers
        select i, 'Customer ' || i, 'customer' || i || '@example.com', (array['DE','FR','GB','JP','US'])[1 + i % 5], date '2019-01-01' + (i % 2000)::int
-       from generate_series(1, ${customers}) i;
+       from generate_series(1::bigint, ${customers}) i;
      alter table customers add primary key (id);
      create unique index customers_email on customers (email);
      commit`,
@@ -26,7 +26,7 @@ export function ordersDatabase({ orders }: OrdersSize): readonly string[] {
        select i, 1 + (i * 7919) % ${customers}, (array['new','paid','shipped','done'])[1 + i % 4], 100 + (i * 104729) % 100000,
               timestamptz '2026-01-01 00:00:00+00' + i * interval '1 second',
               'Order ' || i || ', ' || md5(i::text) || md5((i * 31)::text) || md5((i * 37)::text)
-       from generate_series(1, ${orders}) i;
+       from generate_series(1::bigint, ${orders}) i;
      alter table orders add primary key (id);
      create index orders_customer on orders (customer_id);
      create index orders_created on orders (created_at);

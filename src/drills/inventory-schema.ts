@@ -107,4 +107,3 @@ export const inventorySchema = z
       .max(10_000),
   })
   .describe("The systems that drills are run against.");
-export type InventorySpec = z.output<typeof inventorySchema>;

@@ -23,6 +23,8 @@ export interface RunLog {
   record(event: RunEvent): { readonly actions: readonly Action[]; readonly durable: Promise<void> };
   /** Resolves when everything recorded so far is durable. */
   flush(): Promise<void>;
+  /** Resolves when the journal fails. */
+  readonly failed: Promise<Error>;
   /** All records, in order. */
   readonly records: readonly Recorded[];
 }
@@ -45,6 +47,7 @@ export function runLog(
       return { actions, durable };
     },
     flush: () => writer.flush(),
+    failed: writer.failed,
     records: run.records,
   };
 }

@@ -50,6 +50,7 @@ export class RunLoop {
     const post = (event: ChartEvent): void => this.post(event);
     this.#deadlines = new Deadlines(session.deps.timers, post);
     this.#attempts = new Attempts(session, post);
+    void session.log.failed.then((error) => this.#fail(error)); // L6
   }
 
   /** Puts an event in the inbox; it takes effect in the next turn. */

@@ -15,13 +15,17 @@ export { type Finding, formatFinding } from "./finding.ts";
 /** All findings about the plan's charts; none when they are sound. Throws `MACHINE_PLAN` as `compilePlan` does. */
 export function analysePlan(plan: Plan): readonly Finding[] {
   const { drill, charts, steps } = compilePlan(plan);
-  const unguarded = plan.steps.filter((step) => step.effect === "disruptive" && !steps.get(step.id)?.chart.shape.disruptive);
+  const unguarded = plan.steps.filter(
+    (step) => step.effect === "disruptive" && !steps.get(step.id)?.chart.shape.disruptive,
+  );
   return [
     ...analyseChart(drill.table, DRILL_DEMANDS),
     ...[...charts.values()].flatMap(({ shape, table }) =>
       analyseChart(table, shape.disruptive ? DISRUPTIVE_STEP_DEMANDS : STEP_DEMANDS),
     ),
-    ...unguarded.map((step) => finding(`step ${step.id}`, "gate", "running", "it is disruptive and its chart has no guard")),
+    ...unguarded.map((step) =>
+      finding(`step ${step.id}`, "gate", "running", "it is disruptive and its chart has no guard"),
+    ),
   ];
 }
 
@@ -49,7 +53,8 @@ export function analyseChart(table: ChartTable, demands: Demands): readonly Find
 
 function findOpen(table: ChartTable): readonly Finding[] {
   const finals = new Map(table.states.map((row) => [row.name, row.final]));
-  const say = (edge: Edge, what: string): Finding => finding(table.name, "closed", edge.from, `${edgeLabel(edge)}: ${what}`, [edge]);
+  const say = (edge: Edge, what: string): Finding =>
+    finding(table.name, "closed", edge.from, `${edgeLabel(edge)}: ${what}`, [edge]);
   const strays = table.edges.flatMap((edge) => {
     if (!finals.has(edge.from)) return [say(edge, `there is no state ${edge.from}`)];
     if (!finals.has(edge.to)) return [say(edge, `there is no state ${edge.to}`)];
@@ -62,7 +67,9 @@ function findOpen(table: ChartTable): readonly Finding[] {
 
 /** An unconditional edge for the same event stands before it. */
 function isHidden(table: ChartTable, edge: Edge): boolean {
-  const first = table.edges.find(({ from, event, when }) => from === edge.from && event === edge.event && when === undefined);
+  const first = table.edges.find(
+    ({ from, event, when }) => from === edge.from && event === edge.event && when === undefined,
+  );
   return first !== undefined && table.edges.indexOf(first) < table.edges.indexOf(edge);
 }
 
@@ -84,7 +91,12 @@ function findEndless(table: ChartTable, demands: Demands): readonly Finding[] {
   );
 }
 
-function reachesAny(table: ChartTable, from: string, targets: readonly string[], along?: (edge: Edge) => boolean): boolean {
+function reachesAny(
+  table: ChartTable,
+  from: string,
+  targets: readonly string[],
+  along?: (edge: Edge) => boolean,
+): boolean {
   const reached = shortestPaths(table, from, along === undefined ? {} : { along });
   return targets.some((target) => reached.has(target));
 }
@@ -125,8 +137,12 @@ function findWaysAround(table: ChartTable, demands: Demands): readonly Finding[]
     const around = shortestPaths(table, table.initial, { without: through }).get(to);
     const back = again ? shortestRound(table, to, { without: through }) : undefined;
     return [
-      ...(around === undefined ? [] : [finding(table.name, "gate", to, `${to} can be reached without ${through}`, around)]),
-      ...(back === undefined ? [] : [finding(table.name, "gate", to, `${to} can be reached again without ${through}`, back)]),
+      ...(around === undefined
+        ? []
+        : [finding(table.name, "gate", to, `${to} can be reached without ${through}`, around)]),
+      ...(back === undefined
+        ? []
+        : [finding(table.name, "gate", to, `${to} can be reached again without ${through}`, back)]),
     ];
   });
 }

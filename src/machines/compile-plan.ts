@@ -3,7 +3,7 @@ import type { Plan, PlanPhase, PlanStep } from "../drills/plan.ts";
 import { FiredrillError } from "../support/errors.ts";
 import { buildDrillChart, type DrillChart } from "./drill-machine.ts";
 import { buildStepChart, type StepChart } from "./step-machine.ts";
-import { shapeName, stepShape } from "./step-table.ts";
+import { shapeName, stepShape } from "./step-shape.ts";
 
 /** A plan's charts (one per shape of step) and its graph as tables: who waits for how many, who waits for whom. */
 export interface CompiledPlan {

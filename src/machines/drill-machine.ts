@@ -62,13 +62,14 @@ export function drillState(snapshot: DrillSnapshot): DrillStateName {
 }
 
 const AT_FIRST: DrillMemory = { begun: false, winding: false, stopReason: null };
+/** XState reads types off this value and never its content. */
+const TYPES: { context?: DrillMemory; events?: DrillEvent } = {};
 /** Orders are data for the run: nothing executes them. */
 const order = (): undefined => undefined;
 
 function drillMachine(phases: readonly PhaseShape[]) {
   const blueprint = setup({
-    // XState reads types off this value and never its content.
-    types: {} as { context: DrillMemory; events: DrillEvent },
+    types: TYPES,
     actions: {
       beginPhase: order,
       startSteps: order,

@@ -68,9 +68,18 @@ function idleEdges(phases: readonly PhaseShape[]): readonly DrillEdge[] {
       event: "run.started",
       to: first?.name ?? "cleanup",
       note: "fresh",
-      sentence: first === undefined ? "The run has started and has nothing to do." : `The run has started: ${first.name} is its first phase.`,
+      sentence:
+        first === undefined
+          ? "The run has started and has nothing to do."
+          : `The run has started: ${first.name} is its first phase.`,
     },
-    { from: "idle", event: "run.halted", to: "cleanup", note: "keepReason", sentence: "The run is halted before it began." },
+    {
+      from: "idle",
+      event: "run.halted",
+      to: "cleanup",
+      note: "keepReason",
+      sentence: "The run is halted before it began.",
+    },
   ];
 }
 
@@ -125,7 +134,13 @@ function returnAfter(phases: readonly PhaseShape[], index: number): PhaseName | 
 }
 
 function edgesToStopping(name: PhaseName): readonly DrillEdge[] {
-  const toStopping = (event: DrillEventName, sentence: string): DrillEdge => ({ from: name, event, to: "stopping", note: "keepReason", sentence });
+  const toStopping = (event: DrillEventName, sentence: string): DrillEdge => ({
+    from: name,
+    event,
+    to: "stopping",
+    note: "keepReason",
+    sentence,
+  });
   return [
     toStopping("phase.deadline_passed", `The time of ${name} is over: everything is told to stop.`),
     toStopping("STEP_IN_DOUBT", "Nobody can tell what a step did: the run stops for a person."),
@@ -146,9 +161,20 @@ const STOPPING_EDGES: readonly DrillEdge[] = [
 ];
 
 const END_EDGES: readonly DrillEdge[] = [
-  { from: "cleanup", event: "cleanup.begun", to: "cleanup", note: "begun", sentence: "The deadline of cleanup is set: the ledger is being worked off." },
+  {
+    from: "cleanup",
+    event: "cleanup.begun",
+    to: "cleanup",
+    note: "begun",
+    sentence: "The deadline of cleanup is set: the ledger is being worked off.",
+  },
   { from: "cleanup", event: "cleanup.finished", to: "finished", sentence: "The ledger is worked off." },
-  { from: "cleanup", event: "cleanup.deadline_passed", to: "finished", sentence: "The time for cleanup is over: what is left is listed." },
+  {
+    from: "cleanup",
+    event: "cleanup.deadline_passed",
+    to: "finished",
+    sentence: "The time for cleanup is over: what is left is listed.",
+  },
 ];
 
 const IDLE: StateRow<DrillVocabulary> = { name: "idle", orders: [], final: false, sentence: "The run is not started." };
@@ -174,6 +200,11 @@ const STOPPING: StateRow<DrillVocabulary> = {
 };
 
 const END_STATES: readonly StateRow<DrillVocabulary>[] = [
-  { name: "cleanup", orders: ["beginCleanup"], final: false, sentence: "What the run made is removed, from the ledger." },
+  {
+    name: "cleanup",
+    orders: ["beginCleanup"],
+    final: false,
+    sentence: "What the run made is removed, from the ledger.",
+  },
   { name: "finished", orders: ["finish"], final: true, sentence: "The run is over." },
 ];

@@ -45,7 +45,10 @@ function machineState<V extends Vocabulary, O, N, G>(
 }
 
 /** An edge that stays has no target: XState then does not enter the state again. */
-function machineEdge<V extends Vocabulary, O, N, G>(edge: Edge<V>, wording: Wording<V, O, N, G>): MachineEdge<O | N, G> {
+function machineEdge<V extends Vocabulary, O, N, G>(
+  edge: Edge<V>,
+  wording: Wording<V, O, N, G>,
+): MachineEdge<O | N, G> {
   return {
     ...(edge.to === edge.from ? {} : { target: edge.to }),
     ...(edge.when === undefined ? {} : { guard: wording.condition(edge.when.name) }),

@@ -18,14 +18,14 @@ import { type DrillEvent, type DrillRecord, moveDrill } from "./drill-machine.ts
 import type { DrillOrderName } from "./drill-table.ts";
 import { type PhaseRun, RunState, type StepRun } from "./run-state.ts";
 import { moveStep, type StepEvent, type StepRecord } from "./step-machine.ts";
-import type { StepOrderName } from "./step-table.ts";
+import type { StepOrderName } from "./step-vocabulary.ts";
 
 export type { Action } from "./action.ts";
 export { outstanding } from "./outstanding.ts";
 export { type CompiledPlan, compilePlan } from "./compile-plan.ts";
 export type { StopReason } from "./drill-machine.ts";
 export type { RunState, StepView } from "./run-state.ts";
-export { mayHaveEffect, type StepStateName } from "./step-table.ts";
+export { mayHaveEffect, type StepStateName } from "./step-vocabulary.ts";
 
 /** A run before `run.started`. */
 export function createRun(compiled: CompiledPlan): RunState {
@@ -65,7 +65,12 @@ function tellStep(turn: Turn, step: StepRun, event: StepEvent): void {
   if (step.ended) stepEnded(turn, step);
 }
 
-function carryOutForStep(turn: Turn, { id, attempt, skipReason }: StepRun, order: StepOrderName, event: StepEvent): void {
+function carryOutForStep(
+  turn: Turn,
+  { id, attempt, skipReason }: StepRun,
+  order: StepOrderName,
+  event: StepEvent,
+): void {
   switch (order) {
     case "checkGuard":
     case "startStep":
@@ -77,7 +82,11 @@ function carryOutForStep(turn: Turn, { id, attempt, skipReason }: StepRun, order
       turn.actions.push({ type: order, step: id, reason: skipReason ?? "halted" });
       return;
     case "reportRefusal":
-      tellDrill(turn, { type: "GUARD_REFUSED", step: id, message: event.type === "step.guard_refused" ? event.data.message : "" });
+      tellDrill(turn, {
+        type: "GUARD_REFUSED",
+        step: id,
+        message: event.type === "step.guard_refused" ? event.data.message : "",
+      });
       return;
     case "reportDoubt":
       tellDrill(turn, { type: "STEP_IN_DOUBT", step: id });
@@ -99,7 +108,8 @@ function stepEnded(turn: Turn, step: StepRun): void {
 /** Before any successor hears of the step (invariant 3). */
 function requiredStepFailed(turn: Turn, step: StepRun, phase: PhaseRun): void {
   phase.failed = true;
-  if (phase.compiled.stopsOnFailure) tellDrill(turn, { type: "STEP_FAILED", phase: phase.compiled.name, step: step.id });
+  if (phase.compiled.stopsOnFailure)
+    tellDrill(turn, { type: "STEP_FAILED", phase: phase.compiled.name, step: step.id });
 }
 
 function releaseSuccessors(turn: Turn, step: StepRun): void {

@@ -4,7 +4,7 @@ import type { CompiledPhase, CompiledPlan, CompiledStep } from "./compile-plan.t
 import { type DrillSnapshot, drillState, type StopReason } from "./drill-machine.ts";
 import type { DrillStateName } from "./drill-table.ts";
 import { type StepSnapshot, stepState } from "./step-machine.ts";
-import type { StepStateName } from "./step-table.ts";
+import type { StepStateName } from "./step-vocabulary.ts";
 
 /** One step as anyone may look at it. */
 export interface StepView {

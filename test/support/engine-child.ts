@@ -16,7 +16,11 @@ const crashPoint: CrashPoint = (at, what) => {
   left -= 1;
   if (left === 0) process.kill(process.pid, "SIGKILL");
 };
-const bench = await engineBench({ stateDir, steps: worldSteps(worldDir), deps: { keepers: [worldKeeper(worldDir)], random: randomBytes, crashPoint } });
+const bench = await engineBench({
+  stateDir,
+  steps: worldSteps(worldDir),
+  deps: { keepers: [worldKeeper(worldDir)], random: randomBytes, crashPoint },
+});
 const handle = await startRun(requestFor(plan === "waiting" ? WAITING_PLAN : WORLD_PLAN), bench.deps);
 process.stdout.write(`running ${handle.runId}\n`);
 await handle.outcome;

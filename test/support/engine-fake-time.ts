@@ -63,3 +63,14 @@ export async function until(condition: () => boolean, what: string): Promise<voi
   }
   throw new Error(`never came: ${what}`);
 }
+
+/** Moves the clock on in steps until the promise is settled, and gives it. */
+export async function passUntilSettled<T>(time: FakeTime, promise: Promise<T>, stepMs: number): Promise<T> {
+  const progress = { settled: false };
+  const end = (): void => {
+    progress.settled = true;
+  };
+  promise.then(end, end);
+  while (!progress.settled) await time.pass(stepMs);
+  return promise;
+}

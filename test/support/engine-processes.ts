@@ -6,8 +6,12 @@ import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { runIds } from "../../src/engine/state/run-directory.ts";
+import type { Plan } from "../../src/drills/plan.ts";
+import type { RunEvent } from "../../src/drills/run-event.ts";
 import type { EngineDeps } from "../../src/engine/engine-deps.ts";
-import { type Bench, engineBench } from "./engine-bench.ts";
+import { startRun } from "../../src/engine/execute-run.ts";
+import type { WriteStage } from "../../src/engine/journal/journal-writer.ts";
+import { type Bench, engineBench, requestFor } from "./engine-bench.ts";
 import { worldKeeper, worldSteps } from "./engine-world.ts";
 
 /** A state directory and a world, and orchestrators in processes of their own on them. Ends them and removes both. */
@@ -18,14 +22,23 @@ export interface Stage extends AsyncDisposable {
   bench(deps?: Partial<EngineDeps>): Promise<Bench>;
   /** Starts an orchestrator that kills itself; resolves with its run when it is dead. */
   killed(...args: readonly string[]): Promise<string>;
+  /**
+   * The same in this process, quicker: the journal breaks at the n-th time that the stage and the type are reached, which leaves on disk
+   * what a kill at that instant leaves.
+   */
+  crashed(plan: Plan, at: WriteStage, type: RunEvent["type"], count?: number): Promise<string>;
   /** Starts an orchestrator; resolves when it has a run. */
-  start(...args: readonly string[]): Promise<{ readonly child: ChildProcess; readonly runId: string; readonly ended: Promise<string | null> }>;
+  start(
+    ...args: readonly string[]
+  ): Promise<{ readonly child: ChildProcess; readonly runId: string; readonly ended: Promise<string | null> }>;
 }
 
 const CHILD = fileURLToPath(new URL("engine-child.ts", import.meta.url));
 
 export async function engineStage(): Promise<Stage> {
-  const [state, world] = await Promise.all(["state", "world"].map((name) => mkdtemp(join(tmpdir(), `firedrill-engine-${name}-`))));
+  const [state, world] = await Promise.all(
+    ["state", "world"].map((name) => mkdtemp(join(tmpdir(), `firedrill-engine-${name}-`))),
+  );
   if (state === undefined || world === undefined) throw new Error("two folders were asked for");
   const children: ChildProcess[] = [];
   const spawnChild = (args: readonly string[]): ChildProcess => {
@@ -36,13 +49,33 @@ export async function engineStage(): Promise<Stage> {
   return {
     state,
     world,
-    bench: (deps) => engineBench({ stateDir: state, steps: worldSteps(world), deps: { keepers: [worldKeeper(world)], ...deps } }),
+    bench: (deps) =>
+      engineBench({ stateDir: state, steps: worldSteps(world), deps: { keepers: [worldKeeper(world)], ...deps } }),
     async killed(...args) {
       const child = spawnChild(args);
-      const [, signal] = await once(child, "exit");
-      if (signal !== "SIGKILL") throw new Error(`the orchestrator was to be killed and ended with ${String(signal)}`);
+      await once(child, "exit");
+      if (child.signalCode !== "SIGKILL")
+        throw new Error(`the orchestrator was to be killed and ended with ${String(child.exitCode)}`);
       const [runId] = await runIds(state);
       return runId ?? "";
+    },
+    async crashed(plan, at, type, count = 1) {
+      let left = count;
+      const bench = await engineBench({
+        stateDir: state,
+        steps: worldSteps(world),
+        deps: { keepers: [worldKeeper(world)], crashPoint },
+      });
+      function crashPoint(stage: string, about: string): void {
+        if (stage === at && about.split(" ").includes(type)) left -= 1;
+        if (stage === at && left === 0) throw new Error("crash");
+      }
+      const { runId, outcome } = await startRun(requestFor(plan), bench.deps);
+      await outcome.then(
+        () => Promise.reject(new Error("the run was to crash")),
+        () => {},
+      );
+      return runId;
     },
     async start(...args) {
       const child = spawnChild(args);

@@ -5,7 +5,7 @@ import type { EngineDeps } from "../../src/engine/engine-deps.ts";
 import { startRun } from "../../src/engine/execute-run.ts";
 import type { Step } from "../../src/engine/step-contract.ts";
 import { type Bench, engineBench, requestFor } from "./engine-bench.ts";
-import { FakeTime, until } from "./engine-fake-time.ts";
+import { FakeTime, passUntilSettled, until } from "./engine-fake-time.ts";
 import { memoryJournal } from "./engine-memory-journal.ts";
 
 /** A run on a clock that the test moves, with its journal in memory. */
@@ -20,7 +20,11 @@ export interface TimedRun extends AsyncDisposable {
 
 export async function timedRun(plan: Plan, steps: readonly Step[], deps: Partial<EngineDeps> = {}): Promise<TimedRun> {
   const time = new FakeTime();
-  const bench = await engineBench({ time, steps, deps: { openJournal: () => Promise.resolve(memoryJournal()), ...deps } });
+  const bench = await engineBench({
+    time,
+    steps,
+    deps: { openJournal: () => Promise.resolve(memoryJournal()), ...deps },
+  });
   const handle = await startRun(requestFor(plan), bench.deps);
   handle.outcome.catch(() => {});
   return {
@@ -35,10 +39,7 @@ export async function timedRun(plan: Plan, steps: readonly Step[], deps: Partial
     types: () => bench.records.map((record) => record.type),
     async [Symbol.asyncDispose]() {
       handle.halt({ by: "halt", reason: "the test is over", who: "tester" });
-      let over = false;
-      const end = (): void => void (over = true);
-      handle.outcome.then(end, end);
-      while (!over) await time.pass(60_000);
+      await passUntilSettled(time, handle.outcome, 60_000).catch(() => {});
       await bench[Symbol.asyncDispose]();
     },
   };

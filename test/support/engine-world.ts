@@ -1,6 +1,7 @@
 import { appendFile, mkdir, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { FoundResource, ResourceKeeper, Step } from "../../src/engine/step-contract.ts";
+import type { JsonObject } from "../../src/support/json.ts";
 import { fakeStep, untilStopped } from "./engine-bench.ts";
 import { planOf } from "./engine-plan.ts";
 
@@ -33,11 +34,20 @@ export function worldSteps(dir: string): readonly Step[] {
         await appendFile(join(dir, "promotions"), `${ctx.idempotencyKey}\n`);
         return { kind: "done", outputs: { promoted: true } };
       },
-      { idempotent: false, reconcile: async (_input, ctx) => ((await promotions(dir)).includes(ctx.idempotencyKey) ? HAPPENED : { kind: "did_not_happen" }) },
+      {
+        idempotent: false,
+        reconcile: async (_input, ctx) =>
+          (await promotions(dir)).includes(ctx.idempotencyKey) ? HAPPENED : { kind: "did_not_happen" },
+      },
     ),
     fakeStep("world/check", async () => {
       const count = (await promotions(dir)).length;
-      return { kind: "check", passed: count === 1, outputs: {}, check: { title: "promoted once", expected: "1", actual: `${count}`, coverage: null } };
+      return {
+        kind: "check",
+        passed: count === 1,
+        outputs: {},
+        check: { title: "promoted once", expected: "1", actual: `${count}`, coverage: null },
+      };
     }),
     fakeStep("world/wait", (ctx) => untilStopped(ctx)),
   ];
@@ -51,11 +61,12 @@ export async function promotions(dir: string): Promise<readonly string[]> {
 }
 
 export async function things(dir: string): Promise<readonly string[]> {
-  return (await readdir(join(dir, "things")).catch(() => [])).toSorted();
+  const names: readonly string[] = await readdir(join(dir, "things")).catch(() => []);
+  return names.toSorted();
 }
 
 export function worldKeeper(dir: string): ResourceKeeper {
-  const path = (locator: { readonly [key: string]: unknown }): string => join(dir, "things", String(locator["name"]));
+  const path = (locator: JsonObject): string => join(dir, "things", nameOf(locator));
   return {
     kind: "directory",
     async list(installation) {
@@ -65,14 +76,21 @@ export function worldKeeper(dir: string): ResourceKeeper {
     destroy: (locator) => rm(path(locator), { force: true }),
     async verifyGone(locator) {
       const there = await things(dir);
-      const gone = !there.includes(String(locator["name"]));
+      const gone = !there.includes(nameOf(locator));
       return { gone, how: `the folder lists ${there.length} things` };
     },
   };
 }
 
+function nameOf(locator: JsonObject): string {
+  return typeof locator["name"] === "string" ? locator["name"] : "";
+}
+
 async function describeThing(dir: string, name: string): Promise<FoundResource & { readonly installation: string }> {
   // Written by the step above.
-  const { installation, run } = JSON.parse(await readFile(join(dir, "things", name), "utf8")) as Record<"installation" | "run", string>;
+  const { installation, run } = JSON.parse(await readFile(join(dir, "things", name), "utf8")) as Record<
+    "installation" | "run",
+    string
+  >;
   return { installation, run, title: name, locator: { name }, ownerAlive: false };
 }

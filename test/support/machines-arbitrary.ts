@@ -1,4 +1,4 @@
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { PHASES, type PhaseName } from "../../src/drills/phases.ts";
 import type { Plan, RetryPolicy } from "../../src/drills/plan.ts";
 import { planOf, type StepSketch } from "./machines-plan.ts";
@@ -26,7 +26,8 @@ export const anyPlan: fc.Arbitrary<Plan> = fc
     for (const [index, { phase, waits, required, disruptive, retry }] of steps.entries()) {
       const list = sketches.get(phases[phase % Math.max(phases.length, 1)] ?? "prepare");
       if (list === undefined) continue;
-      const needs = waits === "before" || list.length === 0 ? undefined : waits.map((n) => list[n % list.length]?.id ?? "");
+      const needs =
+        waits === "before" || list.length === 0 ? undefined : waits.map((n) => list[n % list.length]?.id ?? "");
       const effect = disruptive ? "disruptive" : "sandbox";
       list.push({ id: `s${index}`, required, effect, retry, ...(needs === undefined ? {} : { needs }) });
     }
@@ -42,4 +43,8 @@ function retryPolicy(): fc.Arbitrary<RetryPolicy> {
 }
 
 /** Choices of a world: see `play`. */
-export const anyTape: fc.Arbitrary<readonly number[]> = fc.array(fc.nat(10_000), { minLength: 1, maxLength: 300, size: "max" });
+export const anyTape: fc.Arbitrary<readonly number[]> = fc.array(fc.nat(10_000), {
+  minLength: 1,
+  maxLength: 300,
+  size: "max",
+});

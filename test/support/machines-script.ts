@@ -5,8 +5,8 @@ import { type Action, advance, compilePlan, createRun, type RunState } from "../
 /** A run that is told records one after another; `say` gives the actions as short text, `startStep a 1`. */
 export interface Script {
   readonly run: RunState;
-  say(...events: readonly ChartEvent[]): readonly string[];
-  states(): Record<string, string>;
+  readonly say: (...events: readonly ChartEvent[]) => readonly string[];
+  readonly states: () => Record<string, string>;
 }
 
 export function scriptOf(plan: Plan): Script {

@@ -17,7 +17,10 @@ function answers(action: Action, failing: string | undefined): readonly ChartEve
     case "checkGuard":
       return [record.guardPassed(action.step, action.attempt)];
     case "startStep":
-      return [record.start(action.step), action.step === failing ? record.checkFailed(action.step) : record.success(action.step)];
+      return [
+        record.start(action.step),
+        action.step === failing ? record.checkFailed(action.step) : record.success(action.step),
+      ];
     case "skipStep":
       return [record.skip(action.step, action.reason)];
     case "beginCleanup":

@@ -1,7 +1,14 @@
 import type { PhaseName } from "../../src/drills/phases.ts";
 import type { PlanStep } from "../../src/drills/plan.ts";
 import type { ChartEvent } from "../../src/drills/run-event.ts";
-import { type Action, advance, type CompiledPlan, createRun, outstanding, type RunState } from "../../src/machines/run-chart.ts";
+import {
+  type Action,
+  advance,
+  type CompiledPlan,
+  createRun,
+  outstanding,
+  type RunState,
+} from "../../src/machines/run-chart.ts";
 import { record } from "./machines-records.ts";
 import { actionText } from "./machines-script.ts";
 
@@ -56,9 +63,11 @@ class World {
       this.asked.push({ text: actionText(action), at: this.journal.length });
       this.answer(action);
     }
-    if (event.type === "step.started" && this.run.steps.get(event.data.step)?.state === "running") this.effect(event.data.step);
+    if (event.type === "step.started" && this.run.steps.get(event.data.step)?.state === "running")
+      this.effect(event.data.step);
     if (event.type === "step.retry_scheduled") this.pending.push(record.retryDue(event.data.step, event.data.attempt));
-    if (event.type === "cleanup.begun") this.pending.push(this.chance(4) ? record.cleanupLate() : record.cleanupFinished());
+    if (event.type === "cleanup.begun")
+      this.pending.push(this.chance(4) ? record.cleanupLate() : record.cleanupFinished());
   }
 
   next(check: Check): void {
@@ -127,7 +136,9 @@ class World {
       case 2:
         return record.error(step, attempt, "subject");
       case 3:
-        return this.steps.get(step)?.role === "check" ? record.checkFailed(step, attempt) : record.success(step, attempt);
+        return this.steps.get(step)?.role === "check"
+          ? record.checkFailed(step, attempt)
+          : record.success(step, attempt);
       case 4:
         return this.chance(4) ? record.doubt(step, attempt) : record.stopped(step, attempt);
       default:

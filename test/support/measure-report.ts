@@ -112,12 +112,14 @@ export function failedDrill(): Drill {
     .add({
       type: "step.errored",
       data: {
-        step: "restore", attempt: 1,
+        step: "restore",
+        attempt: 1,
         error: {
           class: "subject",
-            code: "BACKUP_CHECKSUM",
-            message: "base/16384/2619 has checksum 1f2e3d4c, the manifest says 5a6b7c8d",
-          hint: "Choose an older backup; this one cannot be restored whole.", details: {},
+          code: "BACKUP_CHECKSUM",
+          message: "base/16384/2619 has checksum 1f2e3d4c, the manifest says 5a6b7c8d",
+          hint: "Choose an older backup; this one cannot be restored whole.",
+          details: {},
         },
       },
     });

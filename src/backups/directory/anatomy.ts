@@ -1,5 +1,9 @@
 import type { BackupLabel } from "../../formats/postgres/backup-label.ts";
-import { type BackupManifest, MANIFEST_MAX_BYTES, parseBackupManifest } from "../../formats/postgres/backup-manifest.ts";
+import {
+  type BackupManifest,
+  MANIFEST_MAX_BYTES,
+  parseBackupManifest,
+} from "../../formats/postgres/backup-manifest.ts";
 import type { ControlFile } from "../../formats/postgres/control-file.ts";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";

@@ -8,7 +8,12 @@ import { checkCompleteness } from "./completeness.ts";
 import { problemOf } from "./subject-error.ts";
 
 /** Every problem at once: names, sizes, headers; no content. */
-export async function assessBackup(backup: BackupRef, target: RecoveryTarget, timeline: TimelineChoice, signal: AbortSignal): Promise<Assessment> {
+export async function assessBackup(
+  backup: BackupRef,
+  target: RecoveryTarget,
+  timeline: TimelineChoice,
+  signal: AbortSignal,
+): Promise<Assessment> {
   const problems: BackupProblem[] = [...targetProblems(backup, target)];
   const notes: string[] = [];
   const anatomy = await collect(problems, () => readAnatomy(backup.path, signal));
@@ -18,7 +23,10 @@ export async function assessBackup(backup: BackupRef, target: RecoveryTarget, ti
     problems.push(...(completeness?.problems ?? []));
     notes.push(...(completeness?.notes ?? []));
   }
-  const wal: WalAssessment | undefined = anatomy === undefined ? undefined : await collect(problems, () => assessWal(backup, anatomy, target, timeline, signal));
+  const wal: WalAssessment | undefined =
+    anatomy === undefined
+      ? undefined
+      : await collect(problems, () => assessWal(backup, anatomy, target, timeline, signal));
   problems.push(...(wal?.problems ?? []));
   notes.push(...(wal?.notes ?? []), ...timeNotes(backup, target));
   signal.throwIfAborted();
@@ -44,7 +52,13 @@ function targetProblems(backup: BackupRef, target: RecoveryTarget): readonly Bac
   if (target.kind === "lsn") {
     const end = backup.stopLsn ?? backup.startLsn;
     if (parseLsn(target.lsn) >= parseLsn(end)) return [];
-    return [{ code: "TARGET_BEFORE_BACKUP_END", message: `the target ${target.lsn} lies before the end of backup ${backup.id} at ${end}`, hint }];
+    return [
+      {
+        code: "TARGET_BEFORE_BACKUP_END",
+        message: `the target ${target.lsn} lies before the end of backup ${backup.id} at ${end}`,
+        hint,
+      },
+    ];
   }
   const end = backup.endedWallUs ?? backup.startedWallUs;
   if (target.kind !== "time" || end === null || target.wallUs >= end) return [];
@@ -54,12 +68,19 @@ function targetProblems(backup: BackupRef, target: RecoveryTarget): readonly Bac
 
 function timeNotes(backup: BackupRef, target: RecoveryTarget): readonly string[] {
   if (target.kind !== "time") return [];
-  if (backup.endedWallUs === null) return ["the time at which the backup ended is unknown: a target before it would not be noticed here"];
+  if (backup.endedWallUs === null)
+    return ["the time at which the backup ended is unknown: a target before it would not be noticed here"];
   return [];
 }
 
 function changes(anatomy: Anatomy, backup: BackupRef): readonly BackupProblem[] {
   const now = anatomy.manifest?.sha256 ?? null;
   if (now === backup.manifestSha256 && formatLsn(anatomy.label.startLsn) === backup.startLsn) return [];
-  return [{ code: "BACKUP_CHANGED", message: `${backup.path} is not the backup that was found there: its manifest or label changed`, hint: "Find the backup again." }];
+  return [
+    {
+      code: "BACKUP_CHANGED",
+      message: `${backup.path} is not the backup that was found there: its manifest or label changed`,
+      hint: "Find the backup again.",
+    },
+  ];
 }

@@ -18,13 +18,30 @@ export interface WalAssessment {
 }
 
 /** Is there WAL from the backup's start over its end to the target, without a gap and all of the same system? */
-export async function assessWal(backup: BackupRef, anatomy: Anatomy, target: RecoveryTarget, choice: TimelineChoice, signal: AbortSignal): Promise<WalAssessment> {
+export async function assessWal(
+  backup: BackupRef,
+  anatomy: Anatomy,
+  target: RecoveryTarget,
+  choice: TimelineChoice,
+  signal: AbortSignal,
+): Promise<WalAssessment> {
   const index = await walIndex(backup, anatomy, signal);
   const startLsn = parseLsn(backup.startLsn);
   const stopLsn = backup.stopLsn === null ? null : parseLsn(backup.stopLsn);
-  const decision = chooseTimeline({ choice, backupTimeline: backup.timeline, startLsn, stopLsn, histories: await timelineHistories(index, signal) });
-  if (decision.kind === "problem") return { problems: [decision.problem], notes: [], reachesLsn: null, timeline: backup.timeline, walBytes: 0 };
-  const names = new Set([...index.archive.segments.keys(), ...index.backup.segments.keys(), ...index.archive.backupHistories.map((file) => file.name)]);
+  const decision = chooseTimeline({
+    choice,
+    backupTimeline: backup.timeline,
+    startLsn,
+    stopLsn,
+    histories: await timelineHistories(index, signal),
+  });
+  if (decision.kind === "problem")
+    return { problems: [decision.problem], notes: [], reachesLsn: null, timeline: backup.timeline, walBytes: 0 };
+  const names = new Set([
+    ...index.archive.segments.keys(),
+    ...index.backup.segments.keys(),
+    ...index.archive.backupHistories.map((file) => file.name),
+  ]);
   const has = (name: string): boolean => index.archive.segments.has(name) || index.backup.segments.has(name);
   const untilLsn = neededUntil(target, stopLsn);
   const wal = followWal({ startLsn, segmentBytes: backup.walSegmentBytes, path: decision.path, untilLsn, has, names });
@@ -68,17 +85,45 @@ function gapProblems(wal: Continuity, needs: Needs): readonly BackupProblem[] {
   const where = backup.walPath ?? `${backup.path}/pg_wal`;
   const [first] = wal.beyond;
   const last = wal.beyond.at(-1);
-  const beyond = first === undefined || last === undefined ? "" : `; behind it there is ${first === last ? first : `${first} to ${last} (${wal.beyond.length} files)`}`;
+  const beyond =
+    first === undefined || last === undefined
+      ? ""
+      : `; behind it there is ${first === last ? first : `${first} to ${last} (${wal.beyond.length} files)`}`;
   if (stopLsn !== null && wal.endLsn < stopLsn) {
-    return [{ code: "WAL_GAP", message: `${where}: WAL segment ${wal.nextName} is missing; the backup needs WAL up to ${formatLsn(stopLsn)} to be consistent${beyond}`, hint: "Without it the backup cannot be restored at all." }];
+    return [
+      {
+        code: "WAL_GAP",
+        message: `${where}: WAL segment ${wal.nextName} is missing; the backup needs WAL up to ${formatLsn(stopLsn)} to be consistent${beyond}`,
+        hint: "Without it the backup cannot be restored at all.",
+      },
+    ];
   }
   const isOpen = untilLsn === null || untilLsn >= wal.endLsn;
   if (isOpen && beyond !== "") {
-    return [{ code: "WAL_GAP", message: `${where}: WAL segment ${wal.nextName} is missing${beyond}`, hint: "The server would stop at the gap without an error. Archive the segment again, or take a new backup." }];
+    return [
+      {
+        code: "WAL_GAP",
+        message: `${where}: WAL segment ${wal.nextName} is missing${beyond}`,
+        hint: "The server would stop at the gap without an error. Archive the segment again, or take a new backup.",
+      },
+    ];
   }
-  if (wal.chain.length === 0) return [{ code: "WAL_GAP", message: `${where}: WAL segment ${wal.nextName}, in which the backup starts, is missing`, hint: "Name the WAL archive with `wal:` in the inventory." }];
+  if (wal.chain.length === 0)
+    return [
+      {
+        code: "WAL_GAP",
+        message: `${where}: WAL segment ${wal.nextName}, in which the backup starts, is missing`,
+        hint: "Name the WAL archive with `wal:` in the inventory.",
+      },
+    ];
   if (target.kind === "lsn" && parseLsn(target.lsn) > wal.endLsn) {
-    return [{ code: "TARGET_AFTER_ARCHIVE", message: `the target ${target.lsn} lies behind the end of archived WAL at ${formatLsn(wal.endLsn)}; next would be ${wal.nextName}`, hint: "The server would refuse: choose an earlier target, or `latest`." }];
+    return [
+      {
+        code: "TARGET_AFTER_ARCHIVE",
+        message: `the target ${target.lsn} lies behind the end of archived WAL at ${formatLsn(wal.endLsn)}; next would be ${wal.nextName}`,
+        hint: "The server would refuse: choose an earlier target, or `latest`.",
+      },
+    ];
   }
   return [];
 }

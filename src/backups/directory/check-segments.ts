@@ -12,13 +12,24 @@ import { readWalHead } from "./wal-read.ts";
 const PARALLEL = 8;
 
 /** Sizes and first pages of the segments that will be replayed. */
-export async function checkSegments(chain: readonly ChainSegment[], index: WalIndex, backup: BackupRef, signal: AbortSignal): Promise<readonly BackupProblem[]> {
+export async function checkSegments(
+  chain: readonly ChainSegment[],
+  index: WalIndex,
+  backup: BackupRef,
+  signal: AbortSignal,
+): Promise<readonly BackupProblem[]> {
   const problems: (BackupProblem | undefined)[] = [];
   const queue = chain.entries();
   const work = async (): Promise<void> => {
     for (const [position, link] of queue) {
       signal.throwIfAborted();
-      const file = chooseCopy(index, link.name, backup.stopLsn === null ? null : parseLsn(backup.stopLsn), backup.timeline, backup.walSegmentBytes);
+      const file = chooseCopy(
+        index,
+        link.name,
+        backup.stopLsn === null ? null : parseLsn(backup.stopLsn),
+        backup.timeline,
+        backup.walSegmentBytes,
+      );
       if (file !== undefined) problems[position] = await checkSegment(file, link, backup, signal);
     }
   };
@@ -26,7 +37,12 @@ export async function checkSegments(chain: readonly ChainSegment[], index: WalIn
   return problems.filter((problem) => problem !== undefined);
 }
 
-async function checkSegment(file: WalFile, link: ChainSegment, backup: BackupRef, signal: AbortSignal): Promise<BackupProblem | undefined> {
+async function checkSegment(
+  file: WalFile,
+  link: ChainSegment,
+  backup: BackupRef,
+  signal: AbortSignal,
+): Promise<BackupProblem | undefined> {
   const size = sizeProblem(file, backup.walSegmentBytes);
   if (size !== undefined) return size;
   try {
@@ -39,20 +55,44 @@ async function checkSegment(file: WalFile, link: ChainSegment, backup: BackupRef
 }
 
 function sizeProblem(file: WalFile, segmentBytes: number): BackupProblem | undefined {
-  if (file.sizeBytes === 0) return { code: "WAL_SEGMENT_EMPTY", message: `${file.path} has no bytes`, hint: "The archive lost it: archive it again, or take a new backup." };
+  if (file.sizeBytes === 0)
+    return {
+      code: "WAL_SEGMENT_EMPTY",
+      message: `${file.path} has no bytes`,
+      hint: "The archive lost it: archive it again, or take a new backup.",
+    };
   if (file.compression !== "none" || file.sizeBytes === segmentBytes) return undefined;
   return segmentSize(file.path, segmentBytes, file.sizeBytes);
 }
 
 export function segmentSize(path: string, expected: number, seen: number): BackupProblem {
-  return { code: "WAL_SEGMENT_SIZE", message: `${path} has ${seen} bytes, a segment has ${expected}`, hint: "The segment was not archived whole: archive_command must copy to a temporary name and rename." };
+  return {
+    code: "WAL_SEGMENT_SIZE",
+    message: `${path} has ${seen} bytes, a segment has ${expected}`,
+    hint: "The segment was not archived whole: archive_command must copy to a temporary name and rename.",
+  };
 }
 
 /** Does the first page belong to the segment that the name promises, and to the backup's system? */
-export function headerProblem(head: Buffer, path: string, link: Omit<ChainSegment, "name">, backup: Pick<BackupRef, "walSegmentBytes" | "systemIdentifier" | "id">): BackupProblem | undefined {
-  const fault = checkSegmentHeader(head, { timeline: link.timeline, segment: link.segment, segmentBytes: backup.walSegmentBytes, systemIdentifier: backup.systemIdentifier });
+export function headerProblem(
+  head: Buffer,
+  path: string,
+  link: Omit<ChainSegment, "name">,
+  backup: Pick<BackupRef, "walSegmentBytes" | "systemIdentifier" | "id">,
+): BackupProblem | undefined {
+  const fault = checkSegmentHeader(head, {
+    timeline: link.timeline,
+    segment: link.segment,
+    segmentBytes: backup.walSegmentBytes,
+    systemIdentifier: backup.systemIdentifier,
+  });
   if (fault === undefined) return undefined;
-  if (fault.kind === "damaged") return { code: "WAL_SEGMENT_DAMAGED", message: `${path} ${fault.reason}`, hint: "Archive the segment again, or take a new backup." };
+  if (fault.kind === "damaged")
+    return {
+      code: "WAL_SEGMENT_DAMAGED",
+      message: `${path} ${fault.reason}`,
+      hint: "Archive the segment again, or take a new backup.",
+    };
   return {
     code: "WAL_FOREIGN_SYSTEM",
     message: `${path} is WAL of system ${fault.seen}, backup ${backup.id} is of system ${fault.expected}`,

@@ -18,7 +18,11 @@ export interface Completeness {
 const SHOWN = 20;
 
 /** Compares names and sizes with the manifest, as pg_verifybackup does. Pure. `present` is by path. */
-export function compareWithManifest(manifest: BackupManifest, present: ReadonlyMap<string, number>, root: string): readonly BackupProblem[] {
+export function compareWithManifest(
+  manifest: BackupManifest,
+  present: ReadonlyMap<string, number>,
+  root: string,
+): readonly BackupProblem[] {
   const problems: BackupProblem[] = [];
   const known = new Set<string>();
   for (const file of manifest.files) {
@@ -33,21 +37,36 @@ export function compareWithManifest(manifest: BackupManifest, present: ReadonlyM
 }
 
 export function missing(root: string, path: string): BackupProblem {
-  return { code: "BACKUP_FILE_MISSING", message: `${root}: ${path} is in the manifest but not in the backup`, hint: "The backup is not whole: restore an undamaged copy of it." };
+  return {
+    code: "BACKUP_FILE_MISSING",
+    message: `${root}: ${path} is in the manifest but not in the backup`,
+    hint: "The backup is not whole: restore an undamaged copy of it.",
+  };
 }
 
 export function wrongSize(root: string, path: string, expected: number, seen: number): BackupProblem {
-  return { code: "BACKUP_FILE_SIZE", message: `${root}: ${path} has ${seen} bytes, the manifest says ${expected}`, hint: "The file is truncated or was changed after the backup." };
+  return {
+    code: "BACKUP_FILE_SIZE",
+    message: `${root}: ${path} has ${seen} bytes, the manifest says ${expected}`,
+    hint: "The file is truncated or was changed after the backup.",
+  };
 }
 
 function extra(root: string, path: string): BackupProblem {
-  return { code: "BACKUP_EXTRA_FILE", message: `${root}: ${path} is in the backup but not in its manifest`, hint: "Something wrote into the backup after it was taken; pg_verifybackup says the same." };
+  return {
+    code: "BACKUP_EXTRA_FILE",
+    message: `${root}: ${path} is in the backup but not in its manifest`,
+    hint: "Something wrote into the backup after it was taken; pg_verifybackup says the same.",
+  };
 }
 
 function shorten(problems: readonly BackupProblem[]): readonly BackupProblem[] {
   const [first] = problems;
   if (first === undefined || problems.length <= SHOWN) return problems;
-  return [...problems.slice(0, SHOWN), { code: first.code, message: `and ${problems.length - SHOWN} more files are missing, short or unknown` }];
+  return [
+    ...problems.slice(0, SHOWN),
+    { code: first.code, message: `and ${problems.length - SHOWN} more files are missing, short or unknown` },
+  ];
 }
 
 export async function checkCompleteness(anatomy: Anatomy, signal: AbortSignal): Promise<Completeness> {
@@ -59,10 +78,16 @@ async function checkPlain(anatomy: Anatomy, signal: AbortSignal): Promise<Comple
   const present = new Map(tree.files.map((file) => [file.path, file.sizeBytes]));
   if (anatomy.manifest === null) {
     const essential = ["global/pg_filenode.map", "base/1/PG_VERSION"].filter((path) => !present.has(path));
-    const problems = essential.map((path) => ({ code: "BACKUP_FILE_MISSING", message: `${anatomy.path}: ${path}, which every cluster has, is missing` }));
+    const problems = essential.map((path) => ({
+      code: "BACKUP_FILE_MISSING",
+      message: `${anatomy.path}: ${path}, which every cluster has, is missing`,
+    }));
     return { problems: [...tree.problems, ...problems], notes: [...tree.notes, NO_MANIFEST] };
   }
-  return { problems: [...tree.problems, ...compareWithManifest(anatomy.manifest, present, anatomy.path)], notes: tree.notes };
+  return {
+    problems: [...tree.problems, ...compareWithManifest(anatomy.manifest, present, anatomy.path)],
+    notes: tree.notes,
+  };
 }
 
 const NO_MANIFEST = "no backup_manifest: the content of files cannot be checked before the server reads them";
@@ -76,14 +101,26 @@ async function checkTar(anatomy: Anatomy, signal: AbortSignal): Promise<Complete
   const { tar, manifest } = anatomy;
   if (tar === null) return { problems: [], notes: [] };
   const problems: BackupProblem[] = [...missingArchives(anatomy)];
-  const parts: (readonly [string, TarPart])[] = [["", tar.base], ...[...tar.tablespaces].map(([oid, part]) => [`pg_tblspc/${oid}/`, part] as const)];
+  const parts: (readonly [string, TarPart])[] = [
+    ["", tar.base],
+    ...[...tar.tablespaces].map(([oid, part]) => [`pg_tblspc/${oid}/`, part] as const),
+  ];
   const compressed = parts.filter(([, part]) => part.compression !== "none");
-  for (const [, part] of parts) if (part.sizeBytes === 0) problems.push({ code: "BACKUP_TAR_TRUNCATED", message: `${part.path} has no bytes` });
+  for (const [, part] of parts)
+    if (part.sizeBytes === 0) problems.push({ code: "BACKUP_TAR_TRUNCATED", message: `${part.path} has no bytes` });
   const notes = manifest === null ? [NO_MANIFEST] : [];
-  if (compressed.length > 0) return { problems, notes: [...notes, `${compressed.length} compressed archives: damage inside them is found while they are restored`] };
+  if (compressed.length > 0)
+    return {
+      problems,
+      notes: [
+        ...notes,
+        `${compressed.length} compressed archives: damage inside them is found while they are restored`,
+      ],
+    };
   const present = new Map<string, number>();
   for (const [prefix, part] of parts) problems.push(...(await scanPart(part, prefix, present, signal)));
-  if (manifest !== null && problems.length === 0) problems.push(...compareWithManifest(manifest, present, anatomy.path));
+  if (manifest !== null && problems.length === 0)
+    problems.push(...compareWithManifest(manifest, present, anatomy.path));
   return { problems, notes };
 }
 
@@ -94,15 +131,25 @@ function missingArchives(anatomy: Anatomy): readonly BackupProblem[] {
     if (oid !== undefined) wanted.add(oid);
   }
   const lacking = [...wanted].filter((oid) => anatomy.tar?.tablespaces.has(oid) !== true);
-  return lacking.map((oid) => ({ code: "BACKUP_TAR_MISSING", message: `${anatomy.path}: ${oid}.tar of tablespace ${oid} is missing`, hint: "Copy the whole folder that pg_basebackup wrote." }));
+  return lacking.map((oid) => ({
+    code: "BACKUP_TAR_MISSING",
+    message: `${anatomy.path}: ${oid}.tar of tablespace ${oid} is missing`,
+    hint: "Copy the whole folder that pg_basebackup wrote.",
+  }));
 }
 
-async function scanPart(part: TarPart, prefix: string, present: Map<string, number>, signal: AbortSignal): Promise<readonly BackupProblem[]> {
+async function scanPart(
+  part: TarPart,
+  prefix: string,
+  present: Map<string, number>,
+  signal: AbortSignal,
+): Promise<readonly BackupProblem[]> {
   const problems: BackupProblem[] = [];
   try {
     await scanTar(part, signal, ({ entry }) => {
       const name = normalizeName(entry.name);
-      if (entry.kind === "file" && nameFault(name) === undefined && !isLeftOut(prefix + name)) present.set(prefix + name, entry.sizeBytes);
+      if (entry.kind === "file" && nameFault(name) === undefined && !isLeftOut(prefix + name))
+        present.set(prefix + name, entry.sizeBytes);
       const fault = name === "" ? undefined : nameFault(name);
       if (fault !== undefined) problems.push(hostileEntry(part.path, entry.name, fault));
       return "continue";
@@ -116,5 +163,9 @@ async function scanPart(part: TarPart, prefix: string, present: Map<string, numb
 }
 
 export function hostileEntry(path: string, name: string, fault: string): BackupProblem {
-  return { code: "BACKUP_TAR_ENTRY", message: `${path}: the entry ${JSON.stringify(name)} ${fault}`, hint: "A base backup's archive holds files and folders below the data directory only." };
+  return {
+    code: "BACKUP_TAR_ENTRY",
+    message: `${path}: the entry ${JSON.stringify(name)} ${fault}`,
+    hint: "A base backup's archive holds files and folders below the data directory only.",
+  };
 }

@@ -27,7 +27,11 @@ export function copySmall(job: CopyJob, buffer: Buffer): void {
   try {
     const target = job.target.createFile(job.file.path);
     try {
-      for (let length = readSync(source, buffer, 0, buffer.length, null); length > 0; length = readSync(source, buffer, 0, buffer.length, null)) {
+      for (
+        let length = readSync(source, buffer, 0, buffer.length, null);
+        length > 0;
+        length = readSync(source, buffer, 0, buffer.length, null)
+      ) {
         const chunk = buffer.subarray(0, length);
         job.check.update(chunk);
         writeWhole(target, chunk);
@@ -84,7 +88,8 @@ async function pump(job: CopyJob, source: number, target: number, buffers: reado
 
 async function writeAll(target: number, chunk: Buffer, position: number): Promise<void> {
   try {
-    for (let done = 0; done < chunk.length; ) done += (await writeAsync(target, chunk, done, chunk.length - done, position + done)).bytesWritten;
+    for (let done = 0; done < chunk.length;)
+      done += (await writeAsync(target, chunk, done, chunk.length - done, position + done)).bytesWritten;
   } catch (error) {
     throw writeError(error);
   }
@@ -92,7 +97,7 @@ async function writeAll(target: number, chunk: Buffer, position: number): Promis
 
 export function writeWhole(target: number, chunk: Buffer): void {
   try {
-    for (let done = 0; done < chunk.length; ) done += writeSync(target, chunk, done, chunk.length - done, null);
+    for (let done = 0; done < chunk.length;) done += writeSync(target, chunk, done, chunk.length - done, null);
   } catch (error) {
     throw writeError(error);
   }

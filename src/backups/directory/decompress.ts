@@ -13,7 +13,12 @@ const CHUNK_BYTES = 1024 * 1024;
  * Content of a file of a backup, decompressed, in chunks of about a mebibyte. Ends early without harm.
  * Throws `BACKUP_COMPRESSION` (subject) where the compressed data is damaged or ends too early.
  */
-export async function* readDecompressed(path: string, compression: Compression, signal: AbortSignal, onRead?: (bytes: number) => void): AsyncGenerator<Buffer> {
+export async function* readDecompressed(
+  path: string,
+  compression: Compression,
+  signal: AbortSignal,
+  onRead?: (bytes: number) => void,
+): AsyncGenerator<Buffer> {
   const handle = await openSource(path);
   const raw = handle.createReadStream({ highWaterMark: CHUNK_BYTES, autoClose: true });
   if (onRead !== undefined) raw.on("data", (chunk) => onRead(chunk.length)).pause();
@@ -64,11 +69,21 @@ function explain(error: unknown, path: string, compression: Compression): unknow
 }
 
 function isZlibError(error: unknown): boolean {
-  return error instanceof Error && "code" in error && typeof error.code === "string" && /^(?:Z_|ZSTD_|ERR_ZLIB|ERR_ZSTD)/u.test(error.code);
+  return (
+    error instanceof Error &&
+    "code" in error &&
+    typeof error.code === "string" &&
+    /^(?:Z_|ZSTD_|ERR_ZLIB|ERR_ZSTD)/u.test(error.code)
+  );
 }
 
 /** The first `length` bytes, or fewer when there are not so many. */
-export async function readHead(path: string, compression: Compression, length: number, signal: AbortSignal): Promise<Buffer> {
+export async function readHead(
+  path: string,
+  compression: Compression,
+  length: number,
+  signal: AbortSignal,
+): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let seen = 0;
   for await (const chunk of readDecompressed(path, compression, signal)) {

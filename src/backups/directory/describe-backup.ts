@@ -5,14 +5,29 @@ import type { Anatomy } from "./anatomy.ts";
 import { readPlainTree } from "./plain-tree.ts";
 import { subjectError } from "./subject-error.ts";
 import { chooseTimeline } from "./timelines.ts";
-import { type ArchiveFolder, backupHistory, backupWal, firstHeader, segmentBytesOf, timelineHistories } from "./wal-context.ts";
+import {
+  type ArchiveFolder,
+  backupHistory,
+  backupWal,
+  firstHeader,
+  segmentBytesOf,
+  timelineHistories,
+} from "./wal-context.ts";
 import { followWal } from "./wal-continuity.ts";
 import type { WalIndex } from "./wal-index.ts";
 
 /** All that is known of a backup without reading its data. */
-export async function describeBackup(anatomy: Anatomy, walPath: string | null, archive: ArchiveFolder, signal: AbortSignal): Promise<BackupRef> {
+export async function describeBackup(
+  anatomy: Anatomy,
+  walPath: string | null,
+  archive: ArchiveFolder,
+  signal: AbortSignal,
+): Promise<BackupRef> {
   const walSegmentBytes = await segmentBytesOf(anatomy, archive, signal);
-  const index: WalIndex = { archive: await archive(walSegmentBytes), backup: await backupWal(anatomy, walSegmentBytes, false, signal) };
+  const index: WalIndex = {
+    archive: await archive(walSegmentBytes),
+    backup: await backupWal(anatomy, walSegmentBytes, false, signal),
+  };
   const identity = await identify(anatomy, archive, walSegmentBytes, signal);
   const times = await readTimes(anatomy, index, signal);
   const extent = await measureExtent(anatomy, signal);
@@ -42,7 +57,12 @@ export async function describeBackup(anatomy: Anatomy, walPath: string | null, a
 }
 
 /** Major and system: from PG_VERSION, pg_control and the manifest, else from the WAL the backup begins in. */
-async function identify(anatomy: Anatomy, archive: ArchiveFolder, segmentBytes: number, signal: AbortSignal): Promise<Pick<BackupRef, "major" | "systemIdentifier">> {
+async function identify(
+  anatomy: Anatomy,
+  archive: ArchiveFolder,
+  segmentBytes: number,
+  signal: AbortSignal,
+): Promise<Pick<BackupRef, "major" | "systemIdentifier">> {
   const systemIdentifier = anatomy.control?.systemIdentifier ?? anatomy.manifest?.systemIdentifier ?? null;
   const major = anatomy.major ?? anatomy.control?.major ?? null;
   if (major !== null && systemIdentifier !== null) return { major, systemIdentifier };
@@ -70,20 +90,36 @@ async function readTimes(anatomy: Anatomy, index: WalIndex, signal: AbortSignal)
   const { label, manifest } = anatomy;
   const own = await backupHistory(anatomy, index, signal);
   const ranges = manifest?.walRanges ?? [];
-  const rangeEnd = ranges.reduce<bigint | null>((end, range) => (end === null || range.endLsn > end ? range.endLsn : end), null);
+  const rangeEnd = ranges.reduce<bigint | null>(
+    (end, range) => (end === null || range.endLsn > end ? range.endLsn : end),
+    null,
+  );
   if (own !== undefined) {
     const { history } = own;
-    return { stopLsn: history.stopLsn, startedWallUs: history.startedWallUs ?? label.startedWallUs, endedWallUs: history.endedWallUs, from: own.file.name };
+    return {
+      stopLsn: history.stopLsn,
+      startedWallUs: history.startedWallUs ?? label.startedWallUs,
+      endedWallUs: history.endedWallUs,
+      from: own.file.name,
+    };
   }
-  const newest = manifest?.files.reduce<number | null>((time, file) => (file.modifiedWallUs !== null && (time === null || file.modifiedWallUs > time) ? file.modifiedWallUs : time), null);
-  const from = newest === undefined || newest === null ? "backup_label" : "backup_label; end: newest Last-Modified of backup_manifest (not before)";
+  const newest = manifest?.files.reduce<number | null>(
+    (time, file) =>
+      file.modifiedWallUs !== null && (time === null || file.modifiedWallUs > time) ? file.modifiedWallUs : time,
+    null,
+  );
+  const from =
+    newest === undefined || newest === null
+      ? "backup_label"
+      : "backup_label; end: newest Last-Modified of backup_manifest (not before)";
   return { stopLsn: rangeEnd, startedWallUs: label.startedWallUs, endedWallUs: newest ?? null, from };
 }
 
 /** Size after restoring: from the manifest, else from the files; for compressed archives without one, of the archives. */
 async function measureExtent(anatomy: Anatomy, signal: AbortSignal): Promise<Pick<BackupRef, "sizeBytes" | "files">> {
   const { manifest, tar } = anatomy;
-  if (manifest !== null) return { sizeBytes: manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0), files: manifest.files.length };
+  if (manifest !== null)
+    return { sizeBytes: manifest.files.reduce((sum, file) => sum + file.sizeBytes, 0), files: manifest.files.length };
   if (tar !== null) {
     const parts = [tar.base, ...(tar.wal === null ? [] : [tar.wal]), ...tar.tablespaces.values()];
     return { sizeBytes: parts.reduce((sum, part) => sum + part.sizeBytes, 0), files: parts.length };
@@ -101,12 +137,24 @@ async function archiveEnd(
   signal: AbortSignal,
 ): Promise<Pick<BackupRef, "archiveEndLsn" | "archiveEndTimeline">> {
   const { label } = anatomy;
-  const question = { backupTimeline: label.timeline, startLsn: label.startLsn, stopLsn, histories: await timelineHistories(index, signal) };
+  const question = {
+    backupTimeline: label.timeline,
+    startLsn: label.startLsn,
+    stopLsn,
+    histories: await timelineHistories(index, signal),
+  };
   const latest = chooseTimeline({ ...question, choice: "latest" });
   const decision = latest.kind === "path" ? latest : chooseTimeline({ ...question, choice: "current" });
   if (decision.kind !== "path") return { archiveEndLsn: null, archiveEndTimeline: null };
   const has = (name: string): boolean => index.archive.segments.has(name) || index.backup.segments.has(name);
-  const wal = followWal({ startLsn: label.startLsn, segmentBytes, path: decision.path, untilLsn: null, has, names: [] });
+  const wal = followWal({
+    startLsn: label.startLsn,
+    segmentBytes,
+    path: decision.path,
+    untilLsn: null,
+    has,
+    names: [],
+  });
   if (wal.chain.length === 0) return { archiveEndLsn: null, archiveEndTimeline: null };
   return { archiveEndLsn: formatLsn(wal.endLsn), archiveEndTimeline: wal.endTimeline };
 }

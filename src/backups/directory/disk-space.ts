@@ -11,8 +11,13 @@ export async function requireSpace(path: string, bytes: number, freeBytes: FreeB
   const needed = Math.ceil(bytes * SPARE);
   const free = await freeBytes(path);
   if (free >= needed) return;
-  throw new StepError("permanent", "DISK_TOO_SMALL", `${path} has ${free} bytes free, the backup needs ${needed} (its ${bytes} and a tenth)`, {
-    hint: "Free space, or put the sandboxes on another disk with --state.",
-    details: { freeBytes: free, neededBytes: needed },
-  });
+  throw new StepError(
+    "permanent",
+    "DISK_TOO_SMALL",
+    `${path} has ${free} bytes free, the backup needs ${needed} (its ${bytes} and a tenth)`,
+    {
+      hint: "Free space, or put the sandboxes on another disk with --state.",
+      details: { freeBytes: free, neededBytes: needed },
+    },
+  );
 }

@@ -3,8 +3,27 @@
  * Low Level API", basebackup.c excludeFiles and excludeDirContents). Signal files are the restore's to write: a
  * `standby.signal` left by `pg_basebackup -R` would make the copy a standby of production.
  */
-const TOP_FILES = new Set(["postmaster.pid", "postmaster.opts", "backup_manifest", "tablespace_map", "recovery.signal", "standby.signal", "current_logfiles.tmp", "postgresql.auto.conf.tmp", "backup_label.old", "tablespace_map.old"]);
-const EMPTIED = new Set(["pg_dynshmem", "pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp", "pg_subtrans"]);
+const TOP_FILES = new Set([
+  "postmaster.pid",
+  "postmaster.opts",
+  "backup_manifest",
+  "tablespace_map",
+  "recovery.signal",
+  "standby.signal",
+  "current_logfiles.tmp",
+  "postgresql.auto.conf.tmp",
+  "backup_label.old",
+  "tablespace_map.old",
+]);
+const EMPTIED = new Set([
+  "pg_dynshmem",
+  "pg_notify",
+  "pg_replslot",
+  "pg_serial",
+  "pg_snapshots",
+  "pg_stat_tmp",
+  "pg_subtrans",
+]);
 
 /** By path inside the data directory. */
 export function isExcluded(path: string): boolean {

@@ -20,7 +20,9 @@ import { followWal } from "./wal-continuity.ts";
 export async function feedWal(backup: BackupRef, spool: WalSpool, watch: Watch, userId: number): Promise<WalFeed> {
   const { uid, gid } = spool.sandbox;
   if (userId !== 0 && userId !== uid) {
-    throw new StepError("permanent", "SPOOL_OWNER", `the spool must belong to user ${uid}, we are user ${userId}`, { hint: "Run as root or as the sandbox's user." });
+    throw new StepError("permanent", "SPOOL_OWNER", `the spool must belong to user ${uid}, we are user ${userId}`, {
+      hint: "Run as root or as the sandbox's user.",
+    });
   }
   const known = { ...backup, systemIdentifier: backup.systemIdentifier ?? (await restoredSystem(spool.sandbox.dir)) };
   const supply = await openSupply(known, watch.signal);
@@ -46,7 +48,8 @@ async function openSupply(backup: BackupRef, signal: AbortSignal): Promise<WalSu
     refresh: async () => {
       const before = index.archive.segments.size + index.archive.histories.size;
       index = { ...index, archive: (await walIndex({ ...backup }, anatomy, signal)).archive };
-      if (index.archive.segments.size + index.archive.histories.size !== before) order = await latestOrder(backup, index, signal);
+      if (index.archive.segments.size + index.archive.histories.size !== before)
+        order = await latestOrder(backup, index, signal);
     },
     after: (name) => order.get(name) ?? nextOnTimeline(name, index, backup),
   };
@@ -72,9 +75,18 @@ function findFile(name: string, index: WalIndex, backup: BackupRef, stopLsn: big
 }
 
 /** The way `recovery_target_timeline = latest` takes; another choice shows itself by its requests. */
-async function latestOrder(backup: BackupRef, index: WalIndex, signal: AbortSignal): Promise<ReadonlyMap<string, string>> {
+async function latestOrder(
+  backup: BackupRef,
+  index: WalIndex,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<string, string>> {
   const startLsn = parseLsn(backup.startLsn);
-  const question = { backupTimeline: backup.timeline, startLsn, stopLsn: null, histories: await timelineHistories(index, signal) };
+  const question = {
+    backupTimeline: backup.timeline,
+    startLsn,
+    stopLsn: null,
+    histories: await timelineHistories(index, signal),
+  };
   const latest = chooseTimeline({ ...question, choice: "latest" });
   const decision = latest.kind === "path" ? latest : chooseTimeline({ ...question, choice: "current" });
   return decision.kind === "path" ? orderOf(decision.path, backup, index) : new Map();
@@ -82,11 +94,20 @@ async function latestOrder(backup: BackupRef, index: WalIndex, signal: AbortSign
 
 function orderOf(path: TimelinePath, backup: BackupRef, index: WalIndex): ReadonlyMap<string, string> {
   const has = (name: string): boolean => index.archive.segments.has(name) || index.backup.segments.has(name);
-  const { chain } = followWal({ startLsn: parseLsn(backup.startLsn), segmentBytes: backup.walSegmentBytes, path, untilLsn: null, has, names: [] });
-  return new Map(chain.flatMap((link, position) => {
-    const next = chain[position + 1];
-    return next === undefined ? [] : [[link.name, next.name] as const];
-  }));
+  const { chain } = followWal({
+    startLsn: parseLsn(backup.startLsn),
+    segmentBytes: backup.walSegmentBytes,
+    path,
+    untilLsn: null,
+    has,
+    names: [],
+  });
+  return new Map(
+    chain.flatMap((link, position) => {
+      const next = chain[position + 1];
+      return next === undefined ? [] : [[link.name, next.name] as const];
+    }),
+  );
 }
 
 function nextOnTimeline(name: string, index: WalIndex, backup: BackupRef): string | undefined {

@@ -22,7 +22,12 @@ export interface Machine {
 }
 
 /** One pass over the data: copied, checked, given to the server's user. Nothing is synced: the server does that at its start. */
-export async function fetchBackup(backup: BackupRef, into: FetchTarget, watch: Watch, machine: Machine): Promise<Transfer> {
+export async function fetchBackup(
+  backup: BackupRef,
+  into: FetchTarget,
+  watch: Watch,
+  machine: Machine,
+): Promise<Transfer> {
   const begin = machine.clock.monoUs();
   const anatomy = await readAnatomy(backup.path, watch.signal);
   requireSame(anatomy, backup);
@@ -52,15 +57,21 @@ export async function fetchBackup(backup: BackupRef, into: FetchTarget, watch: W
 
 function requireSame(anatomy: Anatomy, backup: BackupRef): void {
   if ((anatomy.manifest?.sha256 ?? null) === backup.manifestSha256) return;
-  throw subjectError({ code: "BACKUP_CHANGED", message: `${backup.path}: its manifest is not the one that was found there`, hint: "Find the backup again." });
+  throw subjectError({
+    code: "BACKUP_CHANGED",
+    message: `${backup.path}: its manifest is not the one that was found there`,
+    hint: "Find the backup again.",
+  });
 }
 
 /** Seen again in the copy: in a compressed archive it could not be looked at before. */
 async function checkControl(dir: string, backup: BackupRef): Promise<void> {
   const bytes = await readSmallFile(join(dir, "global", "pg_control"), 1024 * 1024);
-  if (bytes === undefined) throw subjectError({ code: "BACKUP_NO_CONTROL", message: `${backup.path} holds no global/pg_control` });
+  if (bytes === undefined)
+    throw subjectError({ code: "BACKUP_NO_CONTROL", message: `${backup.path} holds no global/pg_control` });
   const version = await readSmallFile(join(dir, "PG_VERSION"), 64);
-  if (version === undefined) throw subjectError({ code: "BACKUP_NO_PG_VERSION", message: `${backup.path} holds no PG_VERSION` });
+  if (version === undefined)
+    throw subjectError({ code: "BACKUP_NO_PG_VERSION", message: `${backup.path} holds no PG_VERSION` });
   const control = readControlFile(bytes);
   if (backup.systemIdentifier === null || control.systemIdentifier === backup.systemIdentifier) return;
   throw subjectError({

@@ -37,12 +37,18 @@ export async function fetchPlain(tree: PlainTree, work: FetchWork): Promise<void
   const small = tree.files.filter((file) => file.sizeBytes <= SMALL_BYTES);
   const large = tree.files.filter((file) => file.sizeBytes > SMALL_BYTES).toSorted((a, b) => b.sizeBytes - a.sizeBytes);
   const queue = large.values();
-  const lanes = Array.from({ length: LARGE_LANES }, () => async (signal: AbortSignal) => await largeLane(queue, work, signal));
+  const lanes = Array.from(
+    { length: LARGE_LANES },
+    () => async (signal: AbortSignal) => await largeLane(queue, work, signal),
+  );
   await runAll([...lanes, async (signal) => await smallLane(small, work, signal)], work.signal);
 }
 
 async function largeLane(queue: IterableIterator<TreeFile>, work: FetchWork, signal: AbortSignal): Promise<void> {
-  const buffers: readonly [Buffer, Buffer] = [Buffer.allocUnsafeSlow(BUFFER_BYTES), Buffer.allocUnsafeSlow(BUFFER_BYTES)];
+  const buffers: readonly [Buffer, Buffer] = [
+    Buffer.allocUnsafeSlow(BUFFER_BYTES),
+    Buffer.allocUnsafeSlow(BUFFER_BYTES),
+  ];
   for (const file of queue) await copyLarge(jobOf(file, work, signal), buffers);
 }
 
@@ -61,5 +67,11 @@ async function smallLane(files: readonly TreeFile[], work: FetchWork, signal: Ab
 }
 
 function jobOf(file: TreeFile, work: FetchWork, signal: AbortSignal): CopyJob {
-  return { file, target: work.target, check: work.verification.begin(file.path, file.sizeBytes), signal, onBytes: work.onBytes };
+  return {
+    file,
+    target: work.target,
+    check: work.verification.begin(file.path, file.sizeBytes),
+    signal,
+    onBytes: (bytes) => work.onBytes(bytes),
+  };
 }

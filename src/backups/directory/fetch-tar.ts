@@ -22,7 +22,10 @@ export async function fetchTar(work: FetchWork): Promise<void> {
   for (const [oid, part] of tar.tablespaces) parts.push({ ...part, prefix: `pg_tblspc/${oid}/` });
   if (tar.wal !== null) parts.push({ ...tar.wal, prefix: "pg_wal/" });
   await runAll(
-    parts.map((part) => async (signal) => await readTar(part, signal, async (member) => await unpack(member, part, work, signal))),
+    parts.map(
+      (part) => async (signal) =>
+        await readTar(part, signal, async (member) => await unpack(member, part, work, signal)),
+    ),
     work.signal,
   );
 }
@@ -45,7 +48,9 @@ async function unpack(member: TarMember, part: Part, work: FetchWork, signal: Ab
     case "symlink":
       // pg_tblspc/<oid> is made anew, to where the tablespace is put.
       if (/^pg_tblspc\/\d{1,10}$/u.test(path)) return "continue";
-      throw subjectError(hostileEntry(part.path, entry.name, `is a symbolic link to ${JSON.stringify(entry.linkName)}`));
+      throw subjectError(
+        hostileEntry(part.path, entry.name, `is a symbolic link to ${JSON.stringify(entry.linkName)}`),
+      );
     case "hardlink":
       throw subjectError(hostileEntry(part.path, entry.name, `is a hard link to ${JSON.stringify(entry.linkName)}`));
     case "other":

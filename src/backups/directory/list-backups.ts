@@ -43,19 +43,42 @@ async function findCandidates(location: BackupLocation): Promise<string[] | Reje
   try {
     const entries = await readdir(location.path, { withFileTypes: true });
     const names = entries.map((entry) => entry.name);
-    if (names.some((name) => name === "PG_VERSION" || name === "backup_label" || name === "backup_manifest" || /^base\.tar(?:\.|$)/u.test(name))) return [location.path];
+    if (
+      names.some(
+        (name) =>
+          name === "PG_VERSION" ||
+          name === "backup_label" ||
+          name === "backup_manifest" ||
+          /^base\.tar(?:\.|$)/u.test(name),
+      )
+    )
+      return [location.path];
     const wal = location.wal === null ? null : resolve(location.wal);
-    const folders = entries.filter((entry) => entry.isDirectory() && !entry.name.startsWith(".")).map((entry) => join(location.path, entry.name));
+    const folders = entries
+      .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+      .map((entry) => join(location.path, entry.name));
     const found = folders.filter((folder) => resolve(folder) !== wal);
-    return found.length > 0 ? found : { path: location.path, code: "BACKUP_EMPTY_DIRECTORY", reason: `${location.path} holds no base backup` };
+    return found.length > 0
+      ? found.toSorted()
+      : { path: location.path, code: "BACKUP_EMPTY_DIRECTORY", reason: `${location.path} holds no base backup` };
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    if (errnoOf(error) === "ENOENT") return { path: location.path, code: "BACKUP_LOCATION_MISSING", reason: `${location.path} does not exist` };
-    return { path: location.path, code: "BACKUP_UNREADABLE", reason: `${location.path} cannot be read: ${errnoOf(error) ?? ""}` };
+    if (errnoOf(error) === "ENOENT")
+      return { path: location.path, code: "BACKUP_LOCATION_MISSING", reason: `${location.path} does not exist` };
+    return {
+      path: location.path,
+      code: "BACKUP_UNREADABLE",
+      reason: `${location.path} cannot be read: ${errnoOf(error) ?? ""}`,
+    };
   }
 }
 
-async function inspect(path: string, location: BackupLocation, archive: ArchiveFolder, signal: AbortSignal): Promise<{ readonly backup: BackupRef } | Rejected> {
+async function inspect(
+  path: string,
+  location: BackupLocation,
+  archive: ArchiveFolder,
+  signal: AbortSignal,
+): Promise<{ readonly backup: BackupRef } | Rejected> {
   try {
     return { backup: await describeBackup(await readAnatomy(path, signal), location.wal, archive, signal) };
   } catch (error) {

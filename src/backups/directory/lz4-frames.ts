@@ -42,10 +42,16 @@ async function readHeader(queue: ByteQueue): Promise<FrameHeader> {
   if ((flags & 0x01) !== 0) throw new Lz4Error("needs a dictionary");
   const rest = await queue.take((flags & 0x08) === 0 ? 0 : 8);
   const stated = (await queue.take(1)).readUInt8(0);
-  if (((xxh32(Buffer.concat([fixed, rest])) >>> 8) & 0xff) !== stated) throw new Lz4Error("has a frame header that does not match its checksum");
+  if (((xxh32(Buffer.concat([fixed, rest])) >>> 8) & 0xff) !== stated)
+    throw new Lz4Error("has a frame header that does not match its checksum");
   const blockBytes = BLOCK_BYTES[(fixed.readUInt8(1) >> 4) & 7];
   if (blockBytes === undefined) throw new Lz4Error("names an unknown block size");
-  return { linked: (flags & 0x20) === 0, blockChecksum: (flags & 0x10) !== 0, contentChecksum: (flags & 0x04) !== 0, blockBytes };
+  return {
+    linked: (flags & 0x20) === 0,
+    blockChecksum: (flags & 0x10) !== 0,
+    contentChecksum: (flags & 0x04) !== 0,
+    blockBytes,
+  };
 }
 
 async function* decodeFrame(queue: ByteQueue): AsyncGenerator<Buffer> {

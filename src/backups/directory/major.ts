@@ -4,5 +4,8 @@ import { subjectError } from "./subject-error.ts";
 export function parseMajor(text: string, path: string): number {
   const match = /^(\d{2})\n?$/u.exec(text);
   if (match?.[1] !== undefined) return Number(match[1]);
-  throw subjectError({ code: "BACKUP_VERSION_UNKNOWN", message: `${path}: PG_VERSION says ${JSON.stringify(text.slice(0, 20))}, expected a major version such as 15` });
+  throw subjectError({
+    code: "BACKUP_VERSION_UNKNOWN",
+    message: `${path}: PG_VERSION says ${JSON.stringify(text.slice(0, 20))}, expected a major version such as 15`,
+  });
 }

@@ -15,7 +15,8 @@ export async function readPlainAnatomy(path: string, names: ReadonlySet<string>)
     throw subjectError({ code: "BACKUP_NOT_ONE", message: `${path} holds neither a data directory nor a base.tar` });
   }
   const version = await readSmallFile(join(path, "PG_VERSION"), 64);
-  if (version === undefined) throw subjectError({ code: "BACKUP_NO_PG_VERSION", message: `${join(path, "PG_VERSION")} is missing` });
+  if (version === undefined)
+    throw subjectError({ code: "BACKUP_NO_PG_VERSION", message: `${join(path, "PG_VERSION")} is missing` });
   return {
     major: parseMajor(version.toString("latin1"), path),
     label: await readLabel(path),

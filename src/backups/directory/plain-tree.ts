@@ -42,7 +42,11 @@ const TABLESPACE_FOLDER = /^PG_\d+_\d+$/u;
  * Reads names and sizes. `originalPaths` are the primary's tablespace locations from a `tablespace_map`: a link that
  * still points there shows live files of a server, not the backup.
  */
-export async function readPlainTree(root: string, originalPaths: ReadonlyMap<string, string>, signal: AbortSignal): Promise<PlainTree> {
+export async function readPlainTree(
+  root: string,
+  originalPaths: ReadonlyMap<string, string>,
+  signal: AbortSignal,
+): Promise<PlainTree> {
   const found: Found = { files: [], directories: [], tablespaces: [], problems: [], notes: [] };
   const pending: { path: string; source: string }[] = [{ path: "", source: root }];
   for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
@@ -53,7 +57,8 @@ export async function readPlainTree(root: string, originalPaths: ReadonlyMap<str
       const path = next.path === "" ? entry.name : `${next.path}/${entry.name}`;
       const source = join(next.source, entry.name);
       if (isExcluded(path)) continue;
-      if (BAD_NAME.test(entry.name)) found.problems.push(hostile(source, "has a name with control characters or invalid bytes"));
+      if (BAD_NAME.test(entry.name))
+        found.problems.push(hostile(source, "has a name with control characters or invalid bytes"));
       else if (entry.isFile()) found.files.push({ path, source, sizeBytes: lstatSync(source).size });
       else if (entry.isDirectory()) addDirectory(found, pending, path, source);
       else if (entry.isSymbolicLink()) addLink(found, pending, path, source, originalPaths);
@@ -70,7 +75,13 @@ function addDirectory(found: Found, pending: { path: string; source: string }[],
   if (!isContentExcluded(path)) pending.push({ path, source });
 }
 
-function addLink(found: Found, pending: { path: string; source: string }[], path: string, source: string, originalPaths: ReadonlyMap<string, string>): void {
+function addLink(
+  found: Found,
+  pending: { path: string; source: string }[],
+  path: string,
+  source: string,
+  originalPaths: ReadonlyMap<string, string>,
+): void {
   const target = readlinkSync(source);
   const oid = /^pg_tblspc\/(\d{1,10})$/u.exec(path)?.[1];
   if (path === "pg_wal") {
@@ -95,7 +106,11 @@ function addLink(found: Found, pending: { path: string; source: string }[], path
 function addTablespace(found: Found, pending: { path: string; source: string }[], oid: string, source: string): void {
   const stats = lstatSync(source, { throwIfNoEntry: false });
   if (stats?.isDirectory() !== true) {
-    found.problems.push({ code: "BACKUP_TABLESPACE_MISSING", message: `tablespace ${oid}: ${source} is not a folder`, hint: "Restore the tablespace's copy beside the backup." });
+    found.problems.push({
+      code: "BACKUP_TABLESPACE_MISSING",
+      message: `tablespace ${oid}: ${source} is not a folder`,
+      hint: "Restore the tablespace's copy beside the backup.",
+    });
     return;
   }
   found.tablespaces.push({ oid, source });
@@ -108,5 +123,9 @@ function addTablespace(found: Found, pending: { path: string; source: string }[]
 }
 
 function hostile(path: string, what: string): BackupProblem {
-  return { code: "BACKUP_TREE_HOSTILE", message: `${JSON.stringify(path)} ${what}`, hint: "A base backup holds regular files and folders only." };
+  return {
+    code: "BACKUP_TREE_HOSTILE",
+    message: `${JSON.stringify(path)} ${what}`,
+    hint: "A base backup holds regular files and folders only.",
+  };
 }

@@ -34,7 +34,11 @@ export async function readSmallFile(path: string, maxBytes: number): Promise<Buf
   }
   await using _ = handle;
   const { size } = await handle.stat();
-  if (size > maxBytes) throw subjectError({ code: "BACKUP_FILE_SIZE", message: `${path} has ${size} bytes, at most ${maxBytes} are expected` });
+  if (size > maxBytes)
+    throw subjectError({
+      code: "BACKUP_FILE_SIZE",
+      message: `${path} has ${size} bytes, at most ${maxBytes} are expected`,
+    });
   return await handle.readFile();
 }
 

@@ -1,4 +1,14 @@
-import { chmodSync, chownSync, constants, fchownSync, lchownSync, mkdirSync, openSync, readdirSync, symlinkSync } from "node:fs";
+import {
+  chmodSync,
+  chownSync,
+  constants,
+  fchownSync,
+  lchownSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  symlinkSync,
+} from "node:fs";
 import { dirname, join } from "node:path";
 import { StepError } from "../../drills/step-error.ts";
 import type { FetchTarget } from "../../steps/ports/backup-source.ts";
@@ -26,12 +36,17 @@ export class RestoreTarget {
   prepare(): void {
     const { dir } = this.#target;
     try {
-      if (readdirSync(dir).length > 0) throw new StepError("permanent", "FETCH_TARGET", `${dir} is not empty`, { hint: "A restore goes into an empty folder." });
+      if (readdirSync(dir).length > 0)
+        throw new StepError("permanent", "FETCH_TARGET", `${dir} is not empty`, {
+          hint: "A restore goes into an empty folder.",
+        });
       chmodSync(dir, 0o700);
       if (this.#changeOwner) chownSync(dir, this.#target.uid, this.#target.gid);
     } catch (cause) {
       if (errnoOf(cause) === undefined) throw cause;
-      throw new StepError("permanent", "FETCH_TARGET", `${dir} cannot be written to: ${errnoOf(cause) ?? ""}`, { cause });
+      throw new StepError("permanent", "FETCH_TARGET", `${dir} cannot be written to: ${errnoOf(cause) ?? ""}`, {
+        cause,
+      });
     }
     this.#made.add(dir);
   }
@@ -61,12 +76,19 @@ export class RestoreTarget {
     const file = this.locate(path);
     this.#make(dirname(file));
     try {
-      const fd = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+      const fd = openSync(
+        file,
+        constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+        0o600,
+      );
       if (this.#changeOwner) fchownSync(fd, this.#target.uid, this.#target.gid);
       return fd;
     } catch (error) {
       if (errnoOf(error) !== "EEXIST") throw writeError(error);
-      throw subjectError({ code: "BACKUP_DUPLICATE", message: `the backup holds ${JSON.stringify(path)} twice` }, error);
+      throw subjectError(
+        { code: "BACKUP_DUPLICATE", message: `the backup holds ${JSON.stringify(path)} twice` },
+        error,
+      );
     }
   }
 
@@ -105,7 +127,10 @@ export class RestoreTarget {
 export function writeError(error: unknown): unknown {
   const code = errnoOf(error);
   if (code === "ENOSPC" || code === "EDQUOT") {
-    return new StepError("permanent", "DISK_FULL", "the disk became full while the backup was copied", { cause: error, hint: "Free space, or put the sandboxes on another disk." });
+    return new StepError("permanent", "DISK_FULL", "the disk became full while the backup was copied", {
+      cause: error,
+      hint: "Free space, or put the sandboxes on another disk.",
+    });
   }
   return error;
 }

@@ -2,7 +2,10 @@
  * Runs tasks side by side. The first failure stops the others, and is thrown when all have ended: nothing of ours
  * writes on after the caller has been told.
  */
-export async function runAll(tasks: readonly ((signal: AbortSignal) => Promise<void>)[], signal: AbortSignal): Promise<void> {
+export async function runAll(
+  tasks: readonly ((signal: AbortSignal) => Promise<void>)[],
+  signal: AbortSignal,
+): Promise<void> {
   const stop = new AbortController();
   const both = AbortSignal.any([signal, stop.signal]);
   const failures: unknown[] = [];

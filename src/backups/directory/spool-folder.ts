@@ -1,4 +1,16 @@
-import { chownSync, closeSync, constants, existsSync, fchownSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, unlinkSync } from "node:fs";
+import {
+  chownSync,
+  closeSync,
+  constants,
+  existsSync,
+  fchownSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  unlinkSync,
+} from "node:fs";
 import { join } from "node:path";
 import { writeWhole } from "./copy-file.ts";
 import { RESTORE_SCRIPT, RESTORE_SCRIPT_NAME } from "./restore-command.ts";
@@ -19,7 +31,8 @@ export class SpoolFolder {
   /** Empties what an earlier feed left. */
   open(feedPid: number): void {
     if (mkdirSync(this.dir, { recursive: true, mode: 0o700 }) !== undefined) this.#own(this.dir);
-    for (const name of [...FOLDERS, "failed", "closed", "feed", RESTORE_SCRIPT_NAME]) rmSync(join(this.dir, name), { recursive: true, force: true });
+    for (const name of [...FOLDERS, "failed", "closed", "feed", RESTORE_SCRIPT_NAME])
+      rmSync(join(this.dir, name), { recursive: true, force: true });
     for (const name of FOLDERS) {
       mkdirSync(join(this.dir, name), { mode: 0o700 });
       this.#own(join(this.dir, name));

@@ -13,7 +13,12 @@ import { readWal } from "./wal-read.ts";
  * Copies one WAL file into the spool, decompressing and checking it on the way; it is ready when this returns.
  * Throws `WAL_SEGMENT_SIZE`, `WAL_SEGMENT_DAMAGED`, `WAL_FOREIGN_SYSTEM`, `BACKUP_COMPRESSION`.
  */
-export async function stageWal(file: WalFile, spool: SpoolFolder, backup: BackupRef, signal: AbortSignal): Promise<number> {
+export async function stageWal(
+  file: WalFile,
+  spool: SpoolFolder,
+  backup: BackupRef,
+  signal: AbortSignal,
+): Promise<number> {
   const parsed = parseWalFileName(file.name, backup.walSegmentBytes);
   const isSegment = parsed?.kind === "segment";
   const fd = spool.receive(file.name);

@@ -9,7 +9,8 @@ export function parseTablespaceMap(text: string): readonly TablespaceEntry[] {
   const entries: TablespaceEntry[] = [];
   for (const line of text.split(/(?<!\\)\n/u)) {
     const match = /^(\d{1,10}) (.+)$/su.exec(line);
-    if (match?.[1] !== undefined && match[2] !== undefined) entries.push({ oid: match[1], path: match[2].replaceAll(/\\([\s\S])/gu, "$1") });
+    if (match?.[1] !== undefined && match[2] !== undefined)
+      entries.push({ oid: match[1], path: match[2].replaceAll(/\\([\s\S])/gu, "$1") });
   }
   return entries;
 }

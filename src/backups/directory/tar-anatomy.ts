@@ -17,7 +17,10 @@ export async function readTarAnatomy(parts: TarParts, signal: AbortSignal): Prom
   const found = await collect(parts, signal);
   const label = found.get("backup_label");
   if (label === undefined) {
-    throw subjectError({ code: "BACKUP_NO_LABEL", message: `${parts.base.path} holds no backup_label: without it the server would start from a wrong position` });
+    throw subjectError({
+      code: "BACKUP_NO_LABEL",
+      message: `${parts.base.path} holds no backup_label: without it the server would start from a wrong position`,
+    });
   }
   const version = found.get("PG_VERSION");
   const control = found.get("global/pg_control");
@@ -33,8 +36,10 @@ export async function readTarAnatomy(parts: TarParts, signal: AbortSignal): Prom
 }
 
 function requireAll(parts: TarParts, version: Buffer | undefined, control: Buffer | undefined): void {
-  if (version === undefined) throw subjectError({ code: "BACKUP_NO_PG_VERSION", message: `${parts.base.path} holds no PG_VERSION` });
-  if (control === undefined) throw subjectError({ code: "BACKUP_NO_CONTROL", message: `${parts.base.path} holds no global/pg_control` });
+  if (version === undefined)
+    throw subjectError({ code: "BACKUP_NO_PG_VERSION", message: `${parts.base.path} holds no PG_VERSION` });
+  if (control === undefined)
+    throw subjectError({ code: "BACKUP_NO_CONTROL", message: `${parts.base.path} holds no global/pg_control` });
 }
 
 async function collect(parts: TarParts, signal: AbortSignal): Promise<ReadonlyMap<string, Buffer>> {
@@ -42,7 +47,8 @@ async function collect(parts: TarParts, signal: AbortSignal): Promise<ReadonlyMa
   let members = 0;
   await scanTar(parts.base, signal, async (member) => {
     const name = normalizeName(member.entry.name);
-    if (member.entry.kind === "file" && WANTED.has(name) && !found.has(name)) found.set(name, await readMember(member, parts.base.path));
+    if (member.entry.kind === "file" && WANTED.has(name) && !found.has(name))
+      found.set(name, await readMember(member, parts.base.path));
     members += 1;
     if (found.size === WANTED.size) return "stop";
     const isEnough = parts.base.compression !== "none" && found.has("backup_label") && members >= MEMBERS_AFTER_LABEL;
@@ -53,7 +59,10 @@ async function collect(parts: TarParts, signal: AbortSignal): Promise<ReadonlyMa
 
 async function readMember(member: TarMember, path: string): Promise<Buffer> {
   if (member.entry.sizeBytes > SMALL_BYTES) {
-    throw subjectError({ code: "BACKUP_FILE_SIZE", message: `${path}: ${member.entry.name} has ${member.entry.sizeBytes} bytes, at most ${SMALL_BYTES} are expected` });
+    throw subjectError({
+      code: "BACKUP_FILE_SIZE",
+      message: `${path}: ${member.entry.name} has ${member.entry.sizeBytes} bytes, at most ${SMALL_BYTES} are expected`,
+    });
   }
   const chunks: Buffer[] = [];
   for await (const chunk of member.content) chunks.push(Buffer.from(chunk));

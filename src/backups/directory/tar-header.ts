@@ -25,8 +25,20 @@ export const TAR_BLOCK = 512;
 /** Names and pax records are short; an archive that says otherwise is hostile. */
 export const EXTENSION_MAX_BYTES = 1024 * 1024;
 
-const KINDS: Readonly<Record<string, TarEntry["kind"]>> = { "0": "file", "\0": "file", "7": "file", "1": "hardlink", "2": "symlink", "5": "directory" };
-const EXTENSIONS: Readonly<Record<string, "gnu-name" | "gnu-link" | "pax" | "ignored">> = { L: "gnu-name", K: "gnu-link", x: "pax", g: "ignored" };
+const KINDS: Readonly<Record<string, TarEntry["kind"]>> = {
+  "0": "file",
+  "\0": "file",
+  "7": "file",
+  "1": "hardlink",
+  "2": "symlink",
+  "5": "directory",
+};
+const EXTENSIONS: Readonly<Record<string, "gnu-name" | "gnu-link" | "pax" | "ignored">> = {
+  L: "gnu-name",
+  K: "gnu-link",
+  x: "pax",
+  g: "ignored",
+};
 
 /** Throws `TAR_HEADER`. */
 export function readTarHeader(block: Buffer, overrides: TarOverrides): TarBlock {
@@ -36,7 +48,8 @@ export function readTarHeader(block: Buffer, overrides: TarOverrides): TarBlock 
   const sizeBytes = overrides.sizeBytes ?? readNumber(block, 124, 12);
   const extension = EXTENSIONS[type];
   if (extension !== undefined) {
-    if (sizeBytes > EXTENSION_MAX_BYTES) throw new FormatError("TAR_HEADER", `an extended header of ${sizeBytes} bytes`);
+    if (sizeBytes > EXTENSION_MAX_BYTES)
+      throw new FormatError("TAR_HEADER", `an extended header of ${sizeBytes} bytes`);
     return { kind: "extension", of: extension, sizeBytes };
   }
   const kind = KINDS[type] ?? "other";
@@ -44,14 +57,19 @@ export function readTarHeader(block: Buffer, overrides: TarOverrides): TarBlock 
   const isFile = kind === "file" && !name.endsWith("/");
   return {
     kind: "entry",
-    entry: { name, kind: kind === "file" && !isFile ? "directory" : kind, sizeBytes: kind === "file" ? sizeBytes : 0, linkName: overrides.linkName ?? text(block, 157, 100) },
+    entry: {
+      name,
+      kind: kind === "file" && !isFile ? "directory" : kind,
+      sizeBytes: kind === "file" ? sizeBytes : 0,
+      linkName: overrides.linkName ?? text(block, 157, 100),
+    },
   };
 }
 
 /** `path`, `linkpath` and `size` of a pax record list: `length key=value\n`. */
 export function readPax(content: Buffer): TarOverrides {
   const overrides: { name?: string; linkName?: string; sizeBytes?: number } = {};
-  for (let offset = 0; offset < content.length; ) {
+  for (let offset = 0; offset < content.length;) {
     const space = content.indexOf(0x20, offset);
     const length = Number(content.toString("latin1", offset, Math.max(space, offset)));
     if (space < 0 || !Number.isInteger(length) || length < 5 || offset + length > content.length) break;
@@ -79,7 +97,8 @@ function checkSum(block: Buffer): void {
   const stated = readNumber(block, 148, 8);
   let sum = 8 * 0x20;
   for (const [index, byte] of block.entries()) if (index < 148 || index >= 156) sum += byte;
-  if (sum !== stated) throw new FormatError("TAR_HEADER", `a header that does not match its checksum (expected ${stated}, seen ${sum})`);
+  if (sum !== stated)
+    throw new FormatError("TAR_HEADER", `a header that does not match its checksum (expected ${stated}, seen ${sum})`);
 }
 
 /** Octal text, or base 256 with the top bit of the first byte set (sizes over 8 GiB). */
@@ -91,7 +110,8 @@ function readNumber(block: Buffer, offset: number, length: number): number {
     throw new FormatError("TAR_HEADER", "a number too large to be a size");
   }
   const digits = text(block, offset, length).trim();
-  if (!/^[0-7]*$/u.test(digits)) throw new FormatError("TAR_HEADER", `a number that is not octal: ${JSON.stringify(digits)}`);
+  if (!/^[0-7]*$/u.test(digits))
+    throw new FormatError("TAR_HEADER", `a number that is not octal: ${JSON.stringify(digits)}`);
   return digits === "" ? 0 : Number.parseInt(digits, 8);
 }
 

@@ -4,7 +4,15 @@ import type { Compression } from "./compression.ts";
 import { readDecompressed } from "./decompress.ts";
 import { openSource } from "./read-source.ts";
 import { subjectError } from "./subject-error.ts";
-import { paddingAfter, readLongName, readPax, readTarHeader, TAR_BLOCK, type TarEntry, type TarOverrides } from "./tar-header.ts";
+import {
+  paddingAfter,
+  readLongName,
+  readPax,
+  readTarHeader,
+  TAR_BLOCK,
+  type TarEntry,
+  type TarOverrides,
+} from "./tar-header.ts";
 
 /** Where the bytes of a tar archive come from: exact reads and skips. */
 interface TarInput {
@@ -32,7 +40,12 @@ export interface TarFile {
 type Visit = (member: TarMember) => Promise<"continue" | "stop"> | "continue" | "stop";
 
 /** Reads the whole archive in order. Throws `BACKUP_TAR_TRUNCATED`, `BACKUP_TAR_DAMAGED`, `BACKUP_COMPRESSION`. */
-export async function readTar(tar: TarFile, signal: AbortSignal, visit: Visit, onRead?: (bytes: number) => void): Promise<void> {
+export async function readTar(
+  tar: TarFile,
+  signal: AbortSignal,
+  visit: Visit,
+  onRead?: (bytes: number) => void,
+): Promise<void> {
   const source = readDecompressed(tar.path, tar.compression, signal, onRead);
   try {
     await walk(streamInput(source), tar.path, visit);
@@ -49,7 +62,12 @@ export async function scanTar(tar: TarFile, signal: AbortSignal, visit: Visit): 
   let position = 0;
   const upTo = async (length: number): Promise<Buffer> => {
     signal.throwIfAborted();
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(Math.min(length, 1024 * 1024)), 0, length > 1024 * 1024 ? 1024 * 1024 : length, position);
+    const { buffer, bytesRead } = await handle.read(
+      Buffer.alloc(Math.min(length, 1024 * 1024)),
+      0,
+      length > 1024 * 1024 ? 1024 * 1024 : length,
+      position,
+    );
     position += bytesRead;
     return buffer.subarray(0, bytesRead);
   };
@@ -80,7 +98,7 @@ function streamInput(source: AsyncIterable<Buffer>): TarInput {
     take: async (length) => count(await queue.take(length)),
     some: async (maxBytes) => count(await queue.some(maxBytes)),
     skip: async (length) => {
-      for (let left = length; left > 0; ) left -= whole(count(await queue.some(left)), 1).length;
+      for (let left = length; left > 0;) left -= whole(count(await queue.some(left)), 1).length;
     },
     get position() {
       return position;
@@ -113,7 +131,10 @@ async function walk(input: TarInput, path: string, visit: Visit): Promise<void> 
   }
 }
 
-async function readExtension(input: TarInput, block: { readonly of: string; readonly sizeBytes: number }): Promise<TarOverrides> {
+async function readExtension(
+  input: TarInput,
+  block: { readonly of: string; readonly sizeBytes: number },
+): Promise<TarOverrides> {
   const content = await input.take(block.sizeBytes);
   await input.skip(paddingAfter(block.sizeBytes));
   if (block.of === "pax") return readPax(content);
@@ -139,12 +160,19 @@ async function visitEntry(input: TarInput, entry: TarEntry, visit: Visit): Promi
 function explain(error: unknown, path: string): unknown {
   if (error instanceof UnexpectedEnd) {
     return subjectError(
-      { code: "BACKUP_TAR_TRUNCATED", message: `${path} ends before its end-of-archive mark`, hint: "The file was not copied whole; compare its size with the original." },
+      {
+        code: "BACKUP_TAR_TRUNCATED",
+        message: `${path} ends before its end-of-archive mark`,
+        hint: "The file was not copied whole; compare its size with the original.",
+      },
       error,
     );
   }
   if (error instanceof FormatError && error.code === "TAR_HEADER") {
-    return subjectError({ code: "BACKUP_TAR_DAMAGED", message: `${path} is no tar archive, or a damaged one: it has ${error.message}` }, error);
+    return subjectError(
+      { code: "BACKUP_TAR_DAMAGED", message: `${path} is no tar archive, or a damaged one: it has ${error.message}` },
+      error,
+    );
   }
   return error;
 }

@@ -17,7 +17,9 @@ export interface TimelinePath {
   readonly stretches: readonly TimelineStretch[];
 }
 
-export type TimelineDecision = { readonly kind: "path"; readonly path: TimelinePath } | { readonly kind: "problem"; readonly problem: BackupProblem };
+export type TimelineDecision =
+  | { readonly kind: "path"; readonly path: TimelinePath }
+  | { readonly kind: "problem"; readonly problem: BackupProblem };
 
 export interface TimelineQuestion {
   readonly choice: TimelineChoice;
@@ -37,11 +39,19 @@ export function chooseTimeline(question: TimelineQuestion): TimelineDecision {
   if (timeline === question.backupTimeline) return { kind: "path", path: straight(question) };
   const ancestors = question.histories.get(timeline);
   if (ancestors === undefined) {
-    return problem("TIMELINE_UNKNOWN", `timeline ${timeline} has no history file: ${formatHistoryName(timeline)} is missing`, "Archive history files too: the server archives them like segments.");
+    return problem(
+      "TIMELINE_UNKNOWN",
+      `timeline ${timeline} has no history file: ${formatHistoryName(timeline)} is missing`,
+      "Archive history files too: the server archives them like segments.",
+    );
   }
   const own = ancestors.find((ancestor) => ancestor.timeline === question.backupTimeline);
   if (own === undefined) {
-    return problem("TIMELINE_FORK", `timeline ${timeline} does not descend from timeline ${question.backupTimeline} of the backup`, 'Choose `timeline: current`, or a backup of the timeline wanted.');
+    return problem(
+      "TIMELINE_FORK",
+      `timeline ${timeline} does not descend from timeline ${question.backupTimeline} of the backup`,
+      "Choose `timeline: current`, or a backup of the timeline wanted.",
+    );
   }
   const backupEnd = question.stopLsn ?? question.startLsn;
   if (own.switchLsn < backupEnd) {
@@ -60,7 +70,10 @@ function wantedTimeline(question: TimelineQuestion): number {
 }
 
 function straight(question: TimelineQuestion): TimelinePath {
-  return { timeline: question.backupTimeline, stretches: [{ timeline: question.backupTimeline, beginLsn: 0n, endLsn: null }] };
+  return {
+    timeline: question.backupTimeline,
+    stretches: [{ timeline: question.backupTimeline, beginLsn: 0n, endLsn: null }],
+  };
 }
 
 function stretches(ancestors: readonly TimelineAncestor[], timeline: number): readonly TimelineStretch[] {

@@ -25,14 +25,23 @@ export class Verification {
   begin(path: string, sizeBytes: number): FileCheck {
     const expected = isUnverified(path) ? undefined : this.#files.get(path);
     if (expected === undefined && this.#hasManifest && !isUnverified(path)) {
-      throw subjectError({ code: "BACKUP_EXTRA_FILE", message: `${this.#root}: ${path} is in the backup but not in its manifest` });
+      throw subjectError({
+        code: "BACKUP_EXTRA_FILE",
+        message: `${this.#root}: ${path} is in the backup but not in its manifest`,
+      });
     }
-    if (expected !== undefined && expected.sizeBytes !== sizeBytes) throw subjectError(wrongSize(this.#root, path, expected.sizeBytes, sizeBytes));
+    if (expected !== undefined && expected.sizeBytes !== sizeBytes)
+      throw subjectError(wrongSize(this.#root, path, expected.sizeBytes, sizeBytes));
     return new FileCheck(this, path, sizeBytes, expected ?? null);
   }
 
   /** Throws `BACKUP_FILE_SIZE` (the file changed while it was read) and `BACKUP_CHECKSUM`. */
-  end(path: string, expected: ManifestFile | null, sizes: { readonly stated: number; readonly seen: number }, hex: string | null): void {
+  end(
+    path: string,
+    expected: ManifestFile | null,
+    sizes: { readonly stated: number; readonly seen: number },
+    hex: string | null,
+  ): void {
     if (sizes.seen !== sizes.stated) throw subjectError(wrongSize(this.#root, path, sizes.stated, sizes.seen));
     this.#seen.add(path);
     this.files += 1;
@@ -54,7 +63,9 @@ export class Verification {
 
   /** Throws `BACKUP_FILE_MISSING` for what the manifest names and nobody brought. */
   requireAll(): void {
-    const lacking = [...this.#files.keys()].filter((path) => !this.#seen.has(path) && !isLeftOut(path) && !isUnverified(path));
+    const lacking = [...this.#files.keys()].filter(
+      (path) => !this.#seen.has(path) && !isLeftOut(path) && !isUnverified(path),
+    );
     if (lacking.length > 0) throw subjectErrors(lacking.slice(0, 20).map((path) => missing(this.#root, path)));
   }
 }

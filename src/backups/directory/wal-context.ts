@@ -18,14 +18,21 @@ export type ArchiveFolder = (segmentBytes: number) => Promise<WalFolder>;
 export function archiveFolder(walPath: string | null, signal: AbortSignal): ArchiveFolder {
   const known = new Map<number, Promise<WalFolder>>();
   return (segmentBytes) => {
-    const listed = known.get(segmentBytes) ?? (walPath === null ? Promise.resolve(EMPTY_FOLDER) : indexWalFolder(walPath, "archive", segmentBytes, signal));
+    const listed =
+      known.get(segmentBytes) ??
+      (walPath === null ? Promise.resolve(EMPTY_FOLDER) : indexWalFolder(walPath, "archive", segmentBytes, signal));
     known.set(segmentBytes, listed);
     return listed;
   };
 }
 
 /** WAL that the backup carries itself. A compressed `base.tar` is read for it only where `readWhole` says so. */
-export async function backupWal(anatomy: Anatomy, segmentBytes: number, readWhole: boolean, signal: AbortSignal): Promise<WalFolder> {
+export async function backupWal(
+  anatomy: Anatomy,
+  segmentBytes: number,
+  readWhole: boolean,
+  signal: AbortSignal,
+): Promise<WalFolder> {
   const { tar } = anatomy;
   if (tar === null) {
     const folder = join(anatomy.path, "pg_wal");
@@ -45,7 +52,12 @@ export async function segmentBytesOf(anatomy: Anatomy, archive: ArchiveFolder, s
 }
 
 /** First page of the segment the backup starts in: the backup's own copy, else the archive's. */
-export async function firstHeader(anatomy: Anatomy, archive: ArchiveFolder, segmentBytes: number, signal: AbortSignal): Promise<WalPageHeader | undefined> {
+export async function firstHeader(
+  anatomy: Anatomy,
+  archive: ArchiveFolder,
+  segmentBytes: number,
+  signal: AbortSignal,
+): Promise<WalPageHeader | undefined> {
   const name = anatomy.label.startSegment;
   const own = (await backupWal(anatomy, segmentBytes, false, signal)).segments.get(name);
   const file = own ?? (await archive(segmentBytes)).segments.get(name);
@@ -55,7 +67,11 @@ export async function firstHeader(anatomy: Anatomy, archive: ArchiveFolder, segm
 }
 
 /** The backup's own history file in the archive: it says when and where the backup ended. */
-export async function backupHistory(anatomy: Anatomy, index: WalIndex, signal: AbortSignal): Promise<{ readonly file: WalFile; readonly history: BackupHistoryFile } | undefined> {
+export async function backupHistory(
+  anatomy: Anatomy,
+  index: WalIndex,
+  signal: AbortSignal,
+): Promise<{ readonly file: WalFile; readonly history: BackupHistoryFile } | undefined> {
   for (const file of [...index.archive.backupHistories, ...index.backup.backupHistories]) {
     if (!file.name.startsWith(anatomy.label.startSegment)) continue;
     const history = parseBackupHistoryFile(await readWalText(file, HISTORY_MAX_BYTES, signal));
@@ -65,7 +81,10 @@ export async function backupHistory(anatomy: Anatomy, index: WalIndex, signal: A
 }
 
 /** Ancestors of every timeline that has a history file. Throws `TIMELINE_HISTORY_SYNTAX`. */
-export async function timelineHistories(index: WalIndex, signal: AbortSignal): Promise<ReadonlyMap<number, readonly TimelineAncestor[]>> {
+export async function timelineHistories(
+  index: WalIndex,
+  signal: AbortSignal,
+): Promise<ReadonlyMap<number, readonly TimelineAncestor[]>> {
   const histories = new Map<number, readonly TimelineAncestor[]>();
   for (const [timeline, file] of [...index.backup.histories, ...index.archive.histories]) {
     histories.set(timeline, parseTimelineHistory(await readWalText(file, HISTORY_MAX_BYTES, signal), timeline));
@@ -77,10 +96,17 @@ export async function timelineHistories(index: WalIndex, signal: AbortSignal): P
  * Which copy of a segment counts. Before the segment in which the backup stopped both are the same, and the backup's
  * own needs no copy; from there on the archive's is whole, while the backup's own may be padded with zeros.
  */
-export function chooseCopy(index: WalIndex, name: string, stopLsn: bigint | null, timeline: number, segmentBytes: number): WalFile | undefined {
+export function chooseCopy(
+  index: WalIndex,
+  name: string,
+  stopLsn: bigint | null,
+  timeline: number,
+  segmentBytes: number,
+): WalFile | undefined {
   const own = index.backup.segments.get(name);
   const archived = index.archive.segments.get(name);
   if (own === undefined || archived === undefined) return own ?? archived;
-  const isBeforeStop = stopLsn !== null && name < formatSegmentName(timeline, segmentOf(stopLsn, segmentBytes), segmentBytes);
+  const isBeforeStop =
+    stopLsn !== null && name < formatSegmentName(timeline, segmentOf(stopLsn, segmentBytes), segmentBytes);
   return isBeforeStop ? own : archived;
 }

@@ -40,10 +40,10 @@ export function followWal(question: ContinuityQuestion): Continuity {
   const chain: ChainSegment[] = [];
   const last = question.untilLsn === null ? null : segmentOf(question.untilLsn, segmentBytes);
   let segment = segmentOf(question.startLsn, segmentBytes);
-  for (; last === null || segment <= last; segment += 1n) {
-    const link = findLink(question, segment);
-    if (link === undefined) break;
+  for (let link = findLink(question, segment); link !== undefined; link = findLink(question, segment)) {
     chain.push(link);
+    segment += 1n;
+    if (last !== null && segment > last) break;
   }
   const timeline = wantedTimelines(question, segment).at(0) ?? path.timeline;
   return {
@@ -67,11 +67,15 @@ function findLink(question: ContinuityQuestion, segment: bigint): ChainSegment |
 function wantedTimelines(question: ContinuityQuestion, segment: bigint): readonly number[] {
   const begin = segmentStart(segment, question.segmentBytes);
   const end = begin + BigInt(question.segmentBytes);
-  const inside = question.path.stretches.filter((part) => part.beginLsn < end && (part.endLsn === null || part.endLsn > begin));
+  const inside = question.path.stretches.filter(
+    (part) => part.beginLsn < end && (part.endLsn === null || part.endLsn > begin),
+  );
   const newest = inside.at(-1);
   if (newest === undefined) return [];
   const { untilLsn } = question;
-  const beforeFork = inside.filter((part) => part !== newest && untilLsn !== null && untilLsn < end && part.beginLsn <= untilLsn);
+  const beforeFork = inside.filter(
+    (part) => part !== newest && untilLsn !== null && untilLsn < end && part.beginLsn <= untilLsn,
+  );
   return [newest.timeline, ...beforeFork.map((part) => part.timeline).toReversed()];
 }
 
@@ -83,7 +87,8 @@ function evidenceBeyond(question: ContinuityQuestion, end: bigint): readonly str
     if (parsed === undefined || parsed.kind === "timeline-history" || parsed.kind === "partial") continue;
     // A backup history file of segment n says that n was written; as a segment it must lie behind the missing one.
     const isBehind = parsed.kind === "segment" ? parsed.segment > end : parsed.segment >= end;
-    if (isBehind && belongs(question.path, parsed.timeline, segmentStart(parsed.segment, question.segmentBytes))) found.push(name);
+    if (isBehind && belongs(question.path, parsed.timeline, segmentStart(parsed.segment, question.segmentBytes)))
+      found.push(name);
   }
   return found.toSorted((a, b) => (a.slice(8) < b.slice(8) ? -1 : 1));
 }

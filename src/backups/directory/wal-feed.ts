@@ -58,7 +58,8 @@ export class DirectoryWalFeed implements WalFeed {
     this.#watch = progress;
     this.#cursor = supply.first;
     this.restoreCommand = restoreCommand(spool.scriptPath);
-    for (const folder of ["request", "ready"]) this.#watchers.push(watch(join(spool.dir, folder), () => this.#look()).on("error", () => undefined));
+    for (const folder of ["request", "ready"])
+      this.#watchers.push(watch(join(spool.dir, folder), () => this.#look()).on("error", () => undefined));
     this.#timer = setInterval(() => this.#look(), LOOK_INTERVAL_MS);
     progress.signal.addEventListener("abort", this.#halt, { once: true });
     this.#look();
@@ -123,7 +124,13 @@ export class DirectoryWalFeed implements WalFeed {
   #moveCursor(name: string): void {
     const next = this.#supply.after(name);
     if (parseWalFileName(name, this.#backup.walSegmentBytes)?.kind !== "segment") return;
-    if (this.#cursor !== undefined && next !== undefined && next.slice(8) <= this.#cursor.slice(8) && this.#spool.isReady(next)) return;
+    if (
+      this.#cursor !== undefined &&
+      next !== undefined &&
+      next.slice(8) <= this.#cursor.slice(8) &&
+      this.#spool.isReady(next)
+    )
+      return;
     this.#cursor = next;
   }
 
@@ -158,7 +165,11 @@ export class DirectoryWalFeed implements WalFeed {
 
   /** What was staged and is not ready any more was taken by the server. */
   #countTaken(): void {
-    const ready = new Set(this.#stop.signal.aborted && this.#working === null ? [...this.#staged.keys()].filter((name) => this.#spool.isReady(name)) : this.#spool.ready());
+    const ready = new Set(
+      this.#stop.signal.aborted && this.#working === null
+        ? [...this.#staged.keys()].filter((name) => this.#spool.isReady(name))
+        : this.#spool.ready(),
+    );
     for (const [name, bytes] of this.#staged) {
       if (ready.has(name) || bytes === 0) continue;
       this.#staged.delete(name);
@@ -169,4 +180,3 @@ export class DirectoryWalFeed implements WalFeed {
     }
   }
 }
-

@@ -33,12 +33,22 @@ export interface WalFolder {
   readonly backupHistories: readonly WalFile[];
 }
 
-export const EMPTY_FOLDER: WalFolder = { segments: new Map(), partials: new Map(), histories: new Map(), backupHistories: [] };
+export const EMPTY_FOLDER: WalFolder = {
+  segments: new Map(),
+  partials: new Map(),
+  histories: new Map(),
+  backupHistories: [],
+};
 /** Barman and others sort segments into folders named by the first 16 digits. */
 const GROUP_FOLDER = /^[0-9A-F]{16}$/u;
 
 /** Names and sizes of a folder of WAL. Throws `WAL_ARCHIVE_MISSING`. */
-export async function indexWalFolder(path: string, place: WalFile["place"], segmentBytes: number, signal: AbortSignal): Promise<WalFolder> {
+export async function indexWalFolder(
+  path: string,
+  place: WalFile["place"],
+  segmentBytes: number,
+  signal: AbortSignal,
+): Promise<WalFolder> {
   const files: WalFile[] = [];
   for (const entry of await entriesOf(path)) {
     signal.throwIfAborted();
@@ -52,12 +62,24 @@ export async function indexWalFolder(path: string, place: WalFile["place"], segm
 }
 
 /** WAL inside a tar archive of the backup: `pg_wal.tar`, or `pg_wal/` in `base.tar`. */
-export async function indexWalTar(tar: TarFile, prefix: string, segmentBytes: number, signal: AbortSignal): Promise<WalFolder> {
+export async function indexWalTar(
+  tar: TarFile,
+  prefix: string,
+  segmentBytes: number,
+  signal: AbortSignal,
+): Promise<WalFolder> {
   const files: WalFile[] = [];
   await scanTar(tar, signal, ({ entry, position }) => {
     const name = entry.name.replace(/^\.\//u, "");
     if (entry.kind === "file" && name.startsWith(prefix)) {
-      files.push({ name: name.slice(prefix.length), path: tar.path, sizeBytes: entry.sizeBytes, compression: tar.compression, place: "backup", inTar: { position } });
+      files.push({
+        name: name.slice(prefix.length),
+        path: tar.path,
+        sizeBytes: entry.sizeBytes,
+        compression: tar.compression,
+        place: "backup",
+        inTar: { position },
+      });
     }
     return "continue";
   });
@@ -69,8 +91,14 @@ async function entriesOf(path: string) {
     return await readdir(path, { withFileTypes: true });
   } catch (error) {
     if (errnoOf(error) === undefined) throw error;
-    const message = errnoOf(error) === "ENOENT" ? `the WAL archive ${path} does not exist` : `the WAL archive ${path} cannot be read: ${errnoOf(error)}`;
-    throw subjectError({ code: "WAL_ARCHIVE_MISSING", message, hint: "Name the archive folder with `wal:` in the inventory." }, error);
+    const message =
+      errnoOf(error) === "ENOENT"
+        ? `the WAL archive ${path} does not exist`
+        : `the WAL archive ${path} cannot be read: ${errnoOf(error)}`;
+    throw subjectError(
+      { code: "WAL_ARCHIVE_MISSING", message, hint: "Name the archive folder with `wal:` in the inventory." },
+      error,
+    );
   }
 }
 
@@ -89,7 +117,8 @@ function sortFiles(files: readonly WalFile[], segmentBytes: number): WalFolder {
   for (const file of files) {
     const parsed = parseWalFileName(file.name, segmentBytes);
     // Archived both plain and compressed: the plain file needs no decompression.
-    if (parsed?.kind === "segment" && (file.compression === "none" || !segments.has(file.name))) segments.set(file.name, file);
+    if (parsed?.kind === "segment" && (file.compression === "none" || !segments.has(file.name)))
+      segments.set(file.name, file);
     else if (parsed?.kind === "partial") partials.set(file.name.slice(0, 24), file);
     else if (parsed?.kind === "timeline-history") histories.set(parsed.timeline, file);
     else if (parsed?.kind === "backup-history") backupHistories.push(file);

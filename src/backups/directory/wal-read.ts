@@ -6,7 +6,8 @@ import type { WalFile } from "./wal-index.ts";
 /** First bytes of a WAL file, wherever it is. */
 export async function readWalHead(file: WalFile, length: number, signal: AbortSignal): Promise<Buffer> {
   if (file.inTar === null) return await readHead(file.path, file.compression, length, signal);
-  if (file.compression === "none") return (await readAt(file.path, file.inTar.position, length)).subarray(0, file.sizeBytes);
+  if (file.compression === "none")
+    return (await readAt(file.path, file.inTar.position, length)).subarray(0, file.sizeBytes);
   for await (const chunk of readWal(file, signal)) if (chunk.length >= length) return chunk.subarray(0, length);
   return Buffer.alloc(0);
 }

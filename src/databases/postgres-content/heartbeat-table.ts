@@ -70,7 +70,7 @@ function foreign(name: string): StepError {
     "HEARTBEAT_FOREIGN",
     `${name} exists and is not a heartbeat of firedrill: it is left alone`,
     {
-      hint: "choose another schema with --schema, and the same one in the inventory",
+      hint: "choose another schema in the inventory: heartbeat: { schema: ... }",
     },
   );
 }

@@ -10,7 +10,13 @@ export function stepRows(runs: readonly StepRun[], timeline: Timeline, path: Cri
     const { id, title, phase, uses, role, effect, required } = run.step;
     const part = parts.get(id);
     return {
-      id, title, phase, uses, role, effect, required,
+      id,
+      title,
+      phase,
+      uses,
+      role,
+      effect,
+      required,
       outcome: run.outcome,
       attempts: run.attempts,
       startedAtUs: run.firstStart === null ? null : timeline.at(momentOf(run.firstStart)),

@@ -107,11 +107,13 @@ function checkFailed(check: CheckRow): Reason {
 }
 
 /** A deadline stopped the drill; where something had failed already, the deadline is part of that failure. */
-function deadlines({ deadlines, halts }: Findings, others: readonly Reason[]): readonly Reason[] {
+function deadlines(findings: Findings, others: readonly Reason[]): readonly Reason[] {
   const rule = others.some((reason) => reason.result === "failed") ? "DEADLINE_MISSED" : "DEADLINE";
   return [
-    ...halts.filter((halt) => halt.by === "deadline").map((halt) => because(rule, halt.reason)),
-    ...deadlines.map(({ what, step }) => because(rule, `the deadline of ${what} passed`, step === null ? [] : [step])),
+    ...findings.halts.filter((halt) => halt.by === "deadline").map((halt) => because(rule, halt.reason)),
+    ...findings.deadlines.map(({ what, step }) =>
+      because(rule, `the deadline of ${what} passed`, step === null ? [] : [step]),
+    ),
   ];
 }
 

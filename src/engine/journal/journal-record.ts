@@ -31,6 +31,7 @@ export type LineCheck =
 export function checkLine(line: string, expected: { readonly seq: number; readonly prev: string }): LineCheck {
   const record = decode(line);
   if (record === null) return { kind: "damaged", reason: "it is no journal record" };
+  if (record.v !== 1) return refuseVersion(record);
   const { hash, ...content } = record;
   if (sha256Hex(canonicalJson({ ...content })) !== hash)
     return { kind: "damaged", reason: "its hash does not match its content" };
@@ -55,19 +56,20 @@ export function unsealed(event: RunEvent, rest: Omit<UnsealedRecord, "v" | "type
 
 function decode(line: string): JournalRecord | null {
   try {
-    // Decode boundary: the hash decides whether it is ours, the version whether we can read it.
+    // Decode boundary: the version says whether we can read it, the hash whether it is what was written.
     const value = JSON.parse(line) as JournalRecord | null;
-    if (value === null || typeof value !== "object" || typeof value.hash !== "string") return null;
-    if (value.v !== 1)
-      throw new FiredrillError(
-        "JOURNAL_VERSION",
-        `This journal has version ${String(value.v)}; version 1 can be read.`,
-      );
-    return value;
-  } catch (error) {
-    if (error instanceof FiredrillError) throw error;
+    return value !== null && typeof value === "object" && typeof value.hash === "string" ? value : null;
+  } catch {
     return null;
   }
+}
+
+/** A journal has one version, that of its first record; another one further on is damage. */
+function refuseVersion(record: JournalRecord): LineCheck {
+  if (record.seq !== 1) return { kind: "damaged", reason: "its version is not that of the first record" };
+  throw new FiredrillError("JOURNAL_VERSION", `This journal has version ${String(record.v)}; version 1 can be read.`, {
+    hint: "Use the version of Firedrill that wrote it.",
+  });
 }
 
 function assertIntegers(value: JsonValue, type: string): void {

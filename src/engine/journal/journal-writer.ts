@@ -46,6 +46,7 @@ export class JournalWriter {
   /** Of the batch that holds the last record. */
   #last: Promise<void> = Promise.resolve();
   #failure: FiredrillError | null = null;
+  readonly #failed = Promise.withResolvers<FiredrillError>();
 
   constructor(file: JournalFile, start: JournalStart, clock: Clock, onStage: OnStage = () => {}) {
     this.#file = file;
@@ -54,6 +55,11 @@ export class JournalWriter {
     this.#onStage = onStage;
     this.#seq = start.last?.seq ?? 0;
     this.#prev = start.last?.hash ?? NO_PREVIOUS;
+  }
+
+  /** Resolves when the journal fails: also a run that waits for something else must end then. */
+  get failed(): Promise<FiredrillError> {
+    return this.#failed.promise;
   }
 
   /** Throws `JOURNAL_FAILED` after a failure (J4), `JOURNAL_VALUE` and `NOT_JSON` for what cannot be written (J5). */
@@ -96,6 +102,7 @@ export class JournalWriter {
         if (this.#failure === null) await commit(this.#file, batch, this.#onStage); // J2
       } catch (error) {
         this.#failure = journalFailed(error); // J4
+        this.#failed.resolve(this.#failure);
       }
       if (this.#failure === null) batch.done.resolve();
       else batch.done.reject(this.#failure);

@@ -1,5 +1,5 @@
 import { existsSync } from "node:fs";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Plan } from "../../drills/plan.ts";
@@ -76,10 +76,6 @@ export async function readPlan(dir: string): Promise<Plan> {
   throw new FiredrillError("RUN_INCOMPLETE", `${dir} has no plan: its orchestrator died before the run began.`, {
     hint: "`firedrill clean` removes such folders.",
   });
-}
-
-export async function readPlaybook(dir: string): Promise<string> {
-  return readFile(join(dir, "playbook.yaml"), "utf8");
 }
 
 // The planner wrote it and `run.started` holds its hash; only that it is a plan of this version is asked here.

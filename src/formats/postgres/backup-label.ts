@@ -51,13 +51,16 @@ export function readFields(text: string): ReadonlyMap<string, string> {
   const fields = new Map<string, string>();
   for (const line of text.split("\n")) {
     const colon = line.indexOf(": ");
-    if (colon > 0 && !fields.has(line.slice(0, colon))) fields.set(line.slice(0, colon), line.slice(colon + 2).trimEnd());
+    if (colon > 0 && !fields.has(line.slice(0, colon)))
+      fields.set(line.slice(0, colon), line.slice(colon + 2).trimEnd());
   }
   return fields;
 }
 
 function timelineOf(written: string | undefined, segment: string): number {
-  return written !== undefined && /^\d{1,10}$/u.test(written) ? Number(written) : Number.parseInt(segment.slice(0, 8), 16);
+  return written !== undefined && /^\d{1,10}$/u.test(written)
+    ? Number(written)
+    : Number.parseInt(segment.slice(0, 8), 16);
 }
 
 function optionalLsn(text: string | undefined): bigint | null {

@@ -41,7 +41,10 @@ export const MANIFEST_MAX_BYTES = 512 * 1024 * 1024;
 
 const fileSchema = z.object({
   Path: z.string().optional(),
-  "Encoded-Path": z.string().regex(/^(?:[0-9a-fA-F]{2})*$/u).optional(),
+  "Encoded-Path": z
+    .string()
+    .regex(/^(?:[0-9a-fA-F]{2})*$/u)
+    .optional(),
   Size: z.number().int().nonnegative(),
   "Last-Modified": z.string().optional(),
   "Checksum-Algorithm": z.string().optional(),
@@ -60,7 +63,11 @@ const manifestSchema = z.object({
  * `MANIFEST_SYNTAX`, `MANIFEST_VERSION`.
  */
 export function parseBackupManifest(bytes: Uint8Array): BackupManifest {
-  if (bytes.length > MANIFEST_MAX_BYTES) throw new FormatError("MANIFEST_SIZE", `backup_manifest has ${bytes.length} bytes, at most ${MANIFEST_MAX_BYTES} are read`);
+  if (bytes.length > MANIFEST_MAX_BYTES)
+    throw new FormatError(
+      "MANIFEST_SIZE",
+      `backup_manifest has ${bytes.length} bytes, at most ${MANIFEST_MAX_BYTES} are read`,
+    );
   const text = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8");
   checkOwnChecksum(bytes, text);
   const document = decode(text);
@@ -84,9 +91,14 @@ function checkOwnChecksum(bytes: Uint8Array, text: string): void {
     throw new FormatError("MANIFEST_CHECKSUM", "backup_manifest does not end with its own checksum: it is truncated");
   }
   const tail = match[0].length - 1;
-  const actual = createHash("sha256").update(bytes.subarray(0, bytes.length - tail)).digest("hex");
+  const actual = createHash("sha256")
+    .update(bytes.subarray(0, bytes.length - tail))
+    .digest("hex");
   if (actual !== match[1]) {
-    throw new FormatError("MANIFEST_CHECKSUM", `backup_manifest does not match its own checksum: expected ${match[1]}, seen ${actual}`);
+    throw new FormatError(
+      "MANIFEST_CHECKSUM",
+      `backup_manifest does not match its own checksum: expected ${match[1]}, seen ${actual}`,
+    );
   }
 }
 
@@ -100,7 +112,10 @@ function decode(text: string): z.infer<typeof manifestSchema> {
   const parsed = manifestSchema.safeParse(json);
   if (parsed.success) return parsed.data;
   const [issue] = parsed.error.issues;
-  throw new FormatError("MANIFEST_SYNTAX", `backup_manifest: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "unexpected"}`);
+  throw new FormatError(
+    "MANIFEST_SYNTAX",
+    `backup_manifest: ${issue?.path.join(".") ?? ""}: ${issue?.message ?? "unexpected"}`,
+  );
 }
 
 function systemIdentifierOf(text: string): string | null {
@@ -111,7 +126,10 @@ function readFile(file: z.infer<typeof fileSchema>): ManifestFile {
   const encoded = file["Encoded-Path"];
   const path = file.Path ?? (encoded === undefined ? undefined : Buffer.from(encoded, "hex").toString("utf8"));
   if (path === undefined || !isRelativePath(path)) {
-    throw new FormatError("MANIFEST_SYNTAX", `backup_manifest names a path that leaves the backup or is none: ${JSON.stringify(path ?? null)}`);
+    throw new FormatError(
+      "MANIFEST_SYNTAX",
+      `backup_manifest names a path that leaves the backup or is none: ${JSON.stringify(path ?? null)}`,
+    );
   }
   const written = file["Last-Modified"];
   const modified = written === undefined ? Number.NaN : Date.parse(written);
@@ -130,7 +148,11 @@ function isRelativePath(path: string): boolean {
 function readChecksum(algorithm: string | undefined, hex: string | undefined, path: string): ManifestChecksum {
   if (algorithm === undefined || hex === undefined) return { algorithm: "NONE", hex: "" };
   const known = CHECKSUM_ALGORITHMS.find((name) => name === algorithm.toUpperCase());
-  if (known === undefined) throw new FormatError("MANIFEST_SYNTAX", `backup_manifest: unknown checksum algorithm ${JSON.stringify(algorithm)} of ${path}`);
+  if (known === undefined)
+    throw new FormatError(
+      "MANIFEST_SYNTAX",
+      `backup_manifest: unknown checksum algorithm ${JSON.stringify(algorithm)} of ${path}`,
+    );
   return { algorithm: known, hex: hex.toLowerCase() };
 }
 

@@ -87,6 +87,8 @@ function findAnchor(view: DataView): number {
 }
 
 function checkCrc(bytes: Uint8Array, view: DataView, anchor: number): void {
-  const matches = CRC_OFFSETS.some((offset) => crc32c(bytes.subarray(0, anchor + offset)) === view.getUint32(anchor + offset, true));
+  const matches = CRC_OFFSETS.some(
+    (offset) => crc32c(bytes.subarray(0, anchor + offset)) === view.getUint32(anchor + offset, true),
+  );
   if (!matches) throw new FormatError("CONTROL_FILE_CHECKSUM", "pg_control does not match its own checksum");
 }

@@ -19,7 +19,10 @@ export function parseTimelineHistory(text: string, timeline: number): readonly T
     const last = ancestors.at(-1)?.timeline ?? 0;
     const ancestor = parseLine(trimmed);
     if (ancestor === undefined || ancestor.timeline <= last || ancestor.timeline >= timeline) {
-      throw new FormatError("TIMELINE_HISTORY_SYNTAX", `history of timeline ${timeline}: unexpected line ${JSON.stringify(line.slice(0, 200))}`);
+      throw new FormatError(
+        "TIMELINE_HISTORY_SYNTAX",
+        `history of timeline ${timeline}: unexpected line ${JSON.stringify(line.slice(0, 200))}`,
+      );
     }
     ancestors.push(ancestor);
   }

@@ -22,12 +22,15 @@ export const WAL_HEADER_BYTES = 40;
 const LONG_HEADER_FLAG = 0x0002;
 
 export function readWalPageHeader(bytes: Uint8Array): WalPageReading {
-  if (bytes.length < WAL_HEADER_BYTES) return { kind: "garbage", reason: `has ${bytes.length} bytes, fewer than its header` };
+  if (bytes.length < WAL_HEADER_BYTES)
+    return { kind: "garbage", reason: `has ${bytes.length} bytes, fewer than its header` };
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const magic = view.getUint16(0, true);
   // The high byte has been 0xD0 or 0xD1 since 2001; unknown magics of it may be a release newer than this code.
-  if (magic >> 8 !== 0xd1) return { kind: "garbage", reason: `begins with 0x${magic.toString(16).padStart(4, "0")}, which is no WAL page` };
-  if ((view.getUint16(2, true) & LONG_HEADER_FLAG) === 0) return { kind: "garbage", reason: "begins with a page that is not the first of a segment" };
+  if (magic >> 8 !== 0xd1)
+    return { kind: "garbage", reason: `begins with 0x${magic.toString(16).padStart(4, "0")}, which is no WAL page` };
+  if ((view.getUint16(2, true) & LONG_HEADER_FLAG) === 0)
+    return { kind: "garbage", reason: "begins with a page that is not the first of a segment" };
   const segmentBytes = view.getUint32(32, true);
   if (!isSegmentSize(segmentBytes)) return { kind: "garbage", reason: `names ${segmentBytes} as its segment size` };
   return {
@@ -68,10 +71,15 @@ export function checkSegmentHeader(bytes: Uint8Array, expected: ExpectedSegment)
     return { kind: "foreign", seen: header.systemIdentifier, expected: expected.systemIdentifier };
   }
   const address = segmentStart(expected.segment, expected.segmentBytes);
-  if (header.segmentBytes !== expected.segmentBytes) return { kind: "damaged", reason: `is of a cluster with segments of ${header.segmentBytes} bytes` };
+  if (header.segmentBytes !== expected.segmentBytes)
+    return { kind: "damaged", reason: `is of a cluster with segments of ${header.segmentBytes} bytes` };
   if (header.pageAddress !== address) {
-    return { kind: "damaged", reason: `begins at WAL position ${header.pageAddress}, its name says ${address} (a recycled or renamed segment)` };
+    return {
+      kind: "damaged",
+      reason: `begins at WAL position ${header.pageAddress}, its name says ${address} (a recycled or renamed segment)`,
+    };
   }
-  if (header.timeline > expected.timeline) return { kind: "damaged", reason: `is of timeline ${header.timeline}, its name says ${expected.timeline}` };
+  if (header.timeline > expected.timeline)
+    return { kind: "damaged", reason: `is of timeline ${header.timeline}, its name says ${expected.timeline}` };
   return undefined;
 }

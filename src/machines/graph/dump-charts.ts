@@ -1,7 +1,7 @@
 import type { Plan, PlanStep } from "../../drills/plan.ts";
 import { type CompiledPlan, compilePlan } from "../compile-plan.ts";
 import type { ChartTable, Edge, StateRow } from "../edges.ts";
-import { shapeName, stepShape } from "../step-table.ts";
+import { shapeName, stepShape } from "../step-shape.ts";
 import { plainText } from "./plain-text.ts";
 
 /** All charts of a plan with their sentences as stable text: what a golden file holds, and what `diff` shows well. */

@@ -8,7 +8,9 @@ import { stepTable } from "../step-table.ts";
 export function edgePage(): string {
   return [
     "### The drill, with every phase",
-    ...chartTables(drillTable(PHASES.map((name): PhaseShape => ({ name, onFailure: name === "verify" ? "continue" : "stop" })))),
+    ...chartTables(
+      drillTable(PHASES.map((name): PhaseShape => ({ name, onFailure: name === "verify" ? "continue" : "stop" }))),
+    ),
     "### A step, with retries",
     ...chartTables(stepTable({ disruptive: false, attempts: 3, retryOn: ["timeout", "transient"] })),
     "### A disruptive step, with retries",
@@ -18,8 +20,14 @@ export function edgePage(): string {
 
 function chartTables(table: ChartTable): readonly string[] {
   return [
-    rows(["State", "Orders on entering", "What it means"], table.states.map((state) => stateCells(state))),
-    rows(["From", "Event", "If", "To", "What happens"], table.edges.map((edge) => edgeCells(edge))),
+    rows(
+      ["State", "Orders on entering", "What it means"],
+      table.states.map((state) => stateCells(state)),
+    ),
+    rows(
+      ["From", "Event", "If", "To", "What happens"],
+      table.edges.map((edge) => edgeCells(edge)),
+    ),
   ];
 }
 

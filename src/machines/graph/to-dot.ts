@@ -39,7 +39,10 @@ function nodeText({ id, lines, kind }: PictureNode): string {
 }
 
 function arrowText({ from, to, label, kind }: PictureArrow): string {
-  const attributes = [...(label === "" ? [] : [`label=${quote([label])}`]), ...(kind === "order" ? ["style=dashed"] : [])];
+  const attributes = [
+    ...(label === "" ? [] : [`label=${quote([label])}`]),
+    ...(kind === "order" ? ["style=dashed"] : []),
+  ];
   return attributes.length === 0 ? `${from} -> ${to};` : `${from} -> ${to} [${attributes.join(", ")}];`;
 }
 

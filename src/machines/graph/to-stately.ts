@@ -13,7 +13,9 @@ export function toStately(plan: Plan): JsonObject {
   const compiled = compilePlan(plan);
   const keys = stateKeys(plan.steps);
   const states = plainStates(compiled.drill.table);
-  const phases = plan.phases.map((phase) => [phase.name, phaseState(phase, compiled, keys, states[phase.name])] as const);
+  const phases = plan.phases.map(
+    (phase) => [phase.name, phaseState(phase, compiled, keys, states[phase.name])] as const,
+  );
   return {
     id: "drill",
     description: plainText(plan.title),
@@ -43,7 +45,6 @@ function stepState(step: PlanStep, compiled: CompiledPlan): JsonObject {
 
 /** The table's states as the machines have them, as plain JSON. */
 function plainStates(table: ChartTable): Readonly<Record<string, JsonObject>> {
-  const named = (type: string): JsonObject => ({ type });
   const states = machineStates(table, { order: named, note: named, condition: named });
   return Object.fromEntries(Object.entries(states).map(([name, state]) => [name, { ...state }]));
 }
@@ -52,4 +53,8 @@ function plainStates(table: ChartTable): Readonly<Record<string, JsonObject>> {
 function stateKeys(steps: readonly PlanStep[]): ReadonlyMap<string, string> {
   const plain = /^(?!step_\d+$)[A-Za-z][A-Za-z0-9_-]{0,62}$/u;
   return new Map(steps.map(({ id }, index) => [id, plain.test(id) ? id : `step_${index + 1}`]));
+}
+
+function named(type: string): JsonObject {
+  return { type };
 }

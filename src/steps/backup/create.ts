@@ -11,7 +11,11 @@ export interface CreateBackupDeps {
 
 const input = z.object({
   of: databaseRefSchema.optional().describe("The running server; the primary of the run's system when absent."),
-  into: z.string().startsWith("/", "expected an absolute path").optional().describe("Folder of base backups; the system's first backup location when absent."),
+  into: z
+    .string()
+    .startsWith("/", "expected an absolute path")
+    .optional()
+    .describe("Folder of base backups; the system's first backup location when absent."),
   name: z
     .string()
     .regex(/^[A-Za-z0-9][\w.+-]{0,127}$/u, "expected letters, digits, `.`, `_`, `+`, `-`")
@@ -22,7 +26,10 @@ const input = z.object({
     .default("auto")
     .describe("`auto`: pg_basebackup where it is installed for this version, else the same over our own connection."),
   format: z.enum(["plain", "tar"]).default("plain").describe("`tar` where the system has tablespaces."),
-  checkpoint: z.enum(["fast", "spread"]).default("spread").describe("`fast` begins at once and costs the system a burst of writes."),
+  checkpoint: z
+    .enum(["fast", "spread"])
+    .default("spread")
+    .describe("`fast` begins at once and costs the system a burst of writes."),
 });
 
 const outputs = z.object({
@@ -72,14 +79,25 @@ export function createBackupStep({ maker }: CreateBackupDeps) {
 function primaryOf(system: SystemSnapshot | null): DatabaseRef {
   const primary = system?.endpoints.primary ?? null;
   if (system === null || primary === null) {
-    throw new StepError("permanent", "BACKUP_SYSTEM", "there is no system with a primary to take a backup of", { hint: "run with --system, or name a server under `of:`" });
+    throw new StepError("permanent", "BACKUP_SYSTEM", "there is no system with a primary to take a backup of", {
+      hint: "run with --system, or name a server under `of:`",
+    });
   }
   const { user, password, database } = system.credentials;
-  return { engine: "postgresql", sandbox: null, ...primary, user: user ?? "postgres", database: database ?? "postgres", password };
+  return {
+    engine: "postgresql",
+    sandbox: null,
+    ...primary,
+    user: user ?? "postgres",
+    database: database ?? "postgres",
+    password,
+  };
 }
 
 function folderOf({ into }: Input, { system }: StepContext): string {
   const path = into ?? system?.backups[0]?.path;
   if (path !== undefined) return path;
-  throw new StepError("permanent", "BACKUP_SYSTEM", "there is no folder to put the backup into", { hint: "give the system a backup location in the inventory, or name a folder under `into:`" });
+  throw new StepError("permanent", "BACKUP_SYSTEM", "there is no folder to put the backup into", {
+    hint: "give the system a backup location in the inventory, or name a folder under `into:`",
+  });
 }

@@ -12,7 +12,11 @@ export type BackupSources = ReadonlyMap<BackupLocation["kind"], BackupSource>;
 
 const findOutput = z.object({
   backup: backupRefSchema,
-  ageSeconds: z.number().int().nullable().describe("Whole seconds since the backup ended; null when its times are unknown."),
+  ageSeconds: z
+    .number()
+    .int()
+    .nullable()
+    .describe("Whole seconds since the backup ended; null when its times are unknown."),
   candidates: z.number().int().describe("Backups the selection chose from."),
   rejected: z.number().int().describe("Folders that looked like backups and are none."),
   reason: z.string().describe("Why this one."),
@@ -40,23 +44,40 @@ export function findBackupStep(deps: { readonly sources: BackupSources }): Step<
       const found = await listAll(system, deps.sources, ctx.signal);
       const answer = selectFrom(found, system, input, ctx);
       const { backup } = answer;
-      const assessment = await sourceOf(backup.source, deps.sources).assess(backup, input.until, input.timeline, ctx.signal);
+      const assessment = await sourceOf(backup.source, deps.sources).assess(
+        backup,
+        input.until,
+        input.timeline,
+        ctx.signal,
+      );
       const problems = [...answer.problems, ...(assessment.kind === "broken" ? assessment.problems : [])];
       if (assessment.kind === "broken" || problems.length > 0) throw refuse(problems, backup);
-      for (const { path, code, reason } of found.rejected) await ctx.deviation("BACKUP_REJECTED", `${path}: ${code} ${reason}`);
+      for (const { path, code, reason } of found.rejected)
+        await ctx.deviation("BACKUP_REJECTED", `${path}: ${code} ${reason}`);
       await ctx.fact(recoverySource(backup, answer.reason));
       const age = ageUs(backup, ctx.clock.wallUs());
       const { reachesLsn, timeline, walBytes, notes } = assessment;
-      const outputs = { backup, ageSeconds: age === null ? null : Math.floor(age / 1_000_000), candidates: answer.candidates, rejected: found.rejected.length };
-      return { kind: "done", outputs: { ...outputs, reason: answer.reason, reachesLsn, timeline, walBytes, notes: [...notes] } };
+      const outputs = {
+        backup,
+        ageSeconds: age === null ? null : Math.floor(age / 1_000_000),
+        candidates: answer.candidates,
+        rejected: found.rejected.length,
+      };
+      return {
+        kind: "done",
+        outputs: { ...outputs, reason: answer.reason, reachesLsn, timeline, walBytes, notes: [...notes] },
+      };
     },
   });
 }
 
 function requireSystem(system: SystemSnapshot | null): SystemSnapshot {
-  if (system === null) throw new StepError("permanent", "BACKUP_NO_SYSTEM", "backup/find needs a system", { hint: "Run with --system." });
+  if (system === null)
+    throw new StepError("permanent", "BACKUP_NO_SYSTEM", "backup/find needs a system", { hint: "Run with --system." });
   if (system.backups.length > 0) return system;
-  throw new StepError("permanent", "BACKUP_NO_LOCATION", `system ${system.name} names no backups`, { hint: "Add `backups:` to it in the inventory." });
+  throw new StepError("permanent", "BACKUP_NO_LOCATION", `system ${system.name} names no backups`, {
+    hint: "Add `backups:` to it in the inventory.",
+  });
 }
 
 async function listAll(system: SystemSnapshot, sources: BackupSources, signal: AbortSignal): Promise<BackupListing> {
@@ -67,8 +88,11 @@ async function listAll(system: SystemSnapshot, sources: BackupSources, signal: A
     backups.push(...listing.backups);
     rejected.push(...listing.rejected);
   }
-  const time = (backup: BackupRef): number => backup.endedWallUs ?? backup.startedWallUs ?? 0;
-  return { backups: backups.toSorted((a, b) => time(b) - time(a)), rejected };
+  return { backups: backups.toSorted((a, b) => timeOf(b) - timeOf(a)), rejected };
+}
+
+function timeOf(backup: BackupRef): number {
+  return backup.endedWallUs ?? backup.startedWallUs ?? 0;
 }
 
 function sourceOf(kind: BackupLocation["kind"], sources: BackupSources): BackupSource {
@@ -93,16 +117,31 @@ function selectFrom(found: BackupListing, system: SystemSnapshot, input: FindInp
 
 /** An empty set fails. One rejected folder says best itself what is wrong. */
 function nothingFound(found: BackupListing, system: SystemSnapshot): StepError {
-  const problems = found.rejected.map(({ path, code, reason }) => ({ code, message: reason.includes(path) ? reason : `${path}: ${reason}` }));
+  const problems = found.rejected.map(({ path, code, reason }) => ({
+    code,
+    message: reason.includes(path) ? reason : `${path}: ${reason}`,
+  }));
   if (problems.length === 1) return refuse(problems, null);
   const where = system.backups.map((location) => location.path).join(", ");
-  return refuse([{ code: "BACKUP_NONE", message: `no base backup of ${system.name} in ${where}`, hint: "Check `backups:` of the system in the inventory." }, ...problems], null);
+  return refuse(
+    [
+      {
+        code: "BACKUP_NONE",
+        message: `no base backup of ${system.name} in ${where}`,
+        hint: "Check `backups:` of the system in the inventory.",
+      },
+      ...problems,
+    ],
+    null,
+  );
 }
 
 /** Everything that is wrong, in one error; its code is the first problem's. */
 function refuse(problems: readonly BackupProblem[], backup: BackupRef | null): StepError {
   const [first] = problems;
-  const message = problems.map((problem) => (problems.length > 1 ? `${problem.code} ${problem.message}` : problem.message)).join("\n");
+  const message = problems
+    .map((problem) => (problems.length > 1 ? `${problem.code} ${problem.message}` : problem.message))
+    .join("\n");
   return new StepError("subject", first?.code ?? "BACKUP_NONE", message, {
     ...(first?.hint === undefined ? {} : { hint: first.hint }),
     details: { backup: backup?.path ?? null, problems: problems.map((problem) => ({ ...problem })) },
@@ -110,7 +149,21 @@ function refuse(problems: readonly BackupProblem[], backup: BackupRef | null): S
 }
 
 function recoverySource(backup: BackupRef, selection: string): RecoverySource {
-  const { path, format, startedWallUs, endedWallUs, timeFrom, startLsn, stopLsn, timeline, systemIdentifier, sizeBytes, files, manifestSha256, archiveEndLsn } = backup;
+  const {
+    path,
+    format,
+    startedWallUs,
+    endedWallUs,
+    timeFrom,
+    startLsn,
+    stopLsn,
+    timeline,
+    systemIdentifier,
+    sizeBytes,
+    files,
+    manifestSha256,
+    archiveEndLsn,
+  } = backup;
   return {
     kind: "recovery_source",
     tool: backup.source,

@@ -15,25 +15,45 @@ export interface SelectionQuestion {
 }
 
 export type SelectionAnswer =
-  | { readonly kind: "selected"; readonly backup: BackupRef; readonly candidates: number; readonly reason: string; readonly problems: readonly BackupProblem[] }
+  | {
+      readonly kind: "selected";
+      readonly backup: BackupRef;
+      readonly candidates: number;
+      readonly reason: string;
+      readonly problems: readonly BackupProblem[];
+    }
   | { readonly kind: "none"; readonly problem: BackupProblem };
 
 /** Pure. Age limits narrow `oldest` and `random`; for the others they are checked on the backup that was chosen. */
 export function selectBackup(question: SelectionQuestion): SelectionAnswer {
   const { selection, minAgeMs, maxAgeMs } = question;
-  const oldEnough = question.backups.filter((backup) => minAgeMs === undefined || atLeast(backup, minAgeMs, question.nowWallUs));
+  const oldEnough = question.backups.filter(
+    (backup) => minAgeMs === undefined || atLeast(backup, minAgeMs, question.nowWallUs),
+  );
   const [newest] = oldEnough;
-  if (newest === undefined) return none("BACKUP_TOO_YOUNG", `none of ${question.backups.length} backups is at least ${formatDuration(minAgeMs ?? 0)} old`);
+  if (newest === undefined)
+    return none(
+      "BACKUP_TOO_YOUNG",
+      `none of ${question.backups.length} backups is at least ${formatDuration(minAgeMs ?? 0)} old`,
+    );
   const isNarrowed = selection.kind === "oldest" || selection.kind === "random";
-  const pool = isNarrowed ? oldEnough.filter((backup) => ageProblem(backup, maxAgeMs, question.nowWallUs) === undefined) : oldEnough;
-  if (pool.length === 0) return { kind: "none", problem: ageProblem(newest, maxAgeMs, question.nowWallUs) ?? { code: "BACKUP_NONE", message: "no backup" } };
+  const pool = isNarrowed
+    ? oldEnough.filter((backup) => ageProblem(backup, maxAgeMs, question.nowWallUs) === undefined)
+    : oldEnough;
+  if (pool.length === 0)
+    return {
+      kind: "none",
+      problem: ageProblem(newest, maxAgeMs, question.nowWallUs) ?? { code: "BACKUP_NONE", message: "no backup" },
+    };
   const chosen = choose(pool, selection, question);
   if (chosen.kind === "none") return chosen;
   const problem = ageProblem(chosen.backup, maxAgeMs, question.nowWallUs);
   return { ...chosen, candidates: pool.length, problems: problem === undefined ? [] : [problem] };
 }
 
-type Chosen = { readonly kind: "selected"; readonly backup: BackupRef; readonly reason: string } | Extract<SelectionAnswer, { kind: "none" }>;
+type Chosen =
+  | { readonly kind: "selected"; readonly backup: BackupRef; readonly reason: string }
+  | Extract<SelectionAnswer, { kind: "none" }>;
 
 function choose(pool: readonly BackupRef[], selection: Selection, question: SelectionQuestion): Chosen {
   const of = `of ${pool.length}`;
@@ -48,11 +68,15 @@ function choose(pool: readonly BackupRef[], selection: Selection, question: Sele
     }
     case "id": {
       const found = pool.find((backup) => backup.id === selection.id);
-      return found === undefined ? none("BACKUP_NOT_FOUND", `no backup has the id ${selection.id}; there are ${listIds(pool)}`) : picked(found, `id:${selection.id}`);
+      return found === undefined
+        ? none("BACKUP_NOT_FOUND", `no backup has the id ${selection.id}; there are ${listIds(pool)}`)
+        : picked(found, `id:${selection.id}`);
     }
     case "before": {
       const found = pool.find((backup) => endOf(backup) !== null && (endOf(backup) ?? 0) < selection.wallUs);
-      return found === undefined ? none("BACKUP_NOT_FOUND", `no backup ended before ${selection.text}; there are ${listIds(pool)}`) : picked(found, `newest that ended before ${selection.text}`);
+      return found === undefined
+        ? none("BACKUP_NOT_FOUND", `no backup ended before ${selection.text}; there are ${listIds(pool)}`)
+        : picked(found, `newest that ended before ${selection.text}`);
     }
     default:
       return selection satisfies never;
@@ -81,7 +105,12 @@ function atLeast(backup: BackupRef, minAgeMs: number, nowWallUs: number): boolea
 function ageProblem(backup: BackupRef, maxAgeMs: number | undefined, nowWallUs: number): BackupProblem | undefined {
   if (maxAgeMs === undefined) return undefined;
   const age = ageUs(backup, nowWallUs);
-  if (age === null) return { code: "BACKUP_AGE_UNKNOWN", message: `the age of backup ${backup.id} is unknown: its times have a zone that names no offset (${backup.timeFrom})`, hint: "Set log_timezone of the server to UTC." };
+  if (age === null)
+    return {
+      code: "BACKUP_AGE_UNKNOWN",
+      message: `the age of backup ${backup.id} is unknown: its times have a zone that names no offset (${backup.timeFrom})`,
+      hint: "Set log_timezone of the server to UTC.",
+    };
   if (age <= maxAgeMs * 1000) return undefined;
   return {
     code: "BACKUP_TOO_OLD",

@@ -20,7 +20,7 @@ const inputSchema = z.strictObject({
     .max(500)
     .optional()
     .describe("Only these tables with their indexes and TOAST. Default: all, catalogs included."),
-  jobs: z.int().min(1).max(16).default(2).describe("How many relations are checked at the same time. Default 2."),
+  jobs: z.int().min(1).max(16).default(4).describe("How many relations are checked at the same time. Default 4."),
 });
 
 const outputSchema = z.object({

@@ -20,6 +20,9 @@ const inputSchema = z
   })
   .refine((input) => (input.table === undefined) !== (input.tables === undefined), {
     error: "ROWS_TABLES: give either table or tables\ntable: public.orders",
+    path: ["table"],
+    // Also while `on` is still to be filled in, so that `firedrill validate` tells it.
+    when: ({ issues }) => !issues.some(({ path }) => path?.length !== 1 || path[0] === "table" || path[0] === "tables"),
   });
 
 const outputSchema = z.object({

@@ -1,4 +1,16 @@
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from "node:fs";
 import { createServer } from "node:net";
 import { basename, join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
@@ -6,7 +18,15 @@ import { describeTarget, parseRecoveryTarget } from "../../../src/drills/recover
 import { StepError } from "../../../src/drills/step-error.ts";
 import { temporaryFolder } from "../../support/backups-cluster.ts";
 import { sealManifest, writeManifest } from "../../support/backups-manifest.ts";
-import { copyScene, makeSandbox, makeScene, onlyBackup, quietWatch, type Scene, source } from "../../support/backups-scene.ts";
+import {
+  copyScene,
+  makeSandbox,
+  makeScene,
+  onlyBackup,
+  quietWatch,
+  type Scene,
+  source,
+} from "../../support/backups-scene.ts";
 
 const signal = new AbortController().signal;
 const home = temporaryFolder();
@@ -35,13 +55,22 @@ async function fetchInto(freeBytes?: number) {
   const backup = await onlyBackup(at.location, at.archive);
   const sandbox = makeSandbox(folder.path);
   const { uid, gid, dir } = sandbox;
-  const result = await source(freeBytes).fetch(backup, { dir: join(dir, "data"), tablespaceRoot: join(dir, "tablespaces"), uid, gid }, quietWatch()).catch((error: unknown) => error);
+  const result = await source(freeBytes)
+    .fetch(backup, { dir: join(dir, "data"), tablespaceRoot: join(dir, "tablespaces"), uid, gid }, quietWatch())
+    .catch((error: unknown) => error);
   return { result, data: join(dir, "data") };
 }
 
 const segment = (index: number): string => scene.segments[index] ?? "";
 const wal = (index: number): string => join(at.archive, segment(index));
-const relation = (): string => join("base", "1", readdirSync(join(at.backup, "base", "1")).find((name) => /^\d+$/u.test(name) && readFileSync(join(at.backup, "base", "1", name)).length > 8192) ?? "");
+const relation = (): string =>
+  join(
+    "base",
+    "1",
+    readdirSync(join(at.backup, "base", "1")).find(
+      (name) => /^\d+$/u.test(name) && readFileSync(join(at.backup, "base", "1", name)).length > 8192,
+    ) ?? "",
+  );
 
 test("the undamaged backup is restorable and copied whole", async () => {
   expect(await assess()).toMatchObject({ kind: "restorable", timeline: 1, notes: [] });
@@ -53,21 +82,34 @@ test("the undamaged backup is restorable and copied whole", async () => {
 describe("damaged WAL is named by segment", () => {
   test("one in the middle is missing", async () => {
     rmSync(wal(2));
-    expect(await assess()).toMatchObject([{ code: "WAL_GAP", message: expect.stringMatching(`${segment(2)} is missing; behind it there is ${segment(3)} to ${scene.segments.at(-1) ?? ""}`) as unknown }]);
+    expect(await assess()).toMatchObject([
+      {
+        code: "WAL_GAP",
+        message: expect.stringMatching(
+          `${segment(2)} is missing; behind it there is ${segment(3)} to ${scene.segments.at(-1) ?? ""}`,
+        ) as unknown,
+      },
+    ]);
   });
   test("the first is missing", async () => {
     rmSync(wal(0));
-    expect(await assess()).toMatchObject([{ code: "WAL_GAP", message: expect.stringContaining(`${segment(0)} is missing`) as unknown }]);
+    expect(await assess()).toMatchObject([
+      { code: "WAL_GAP", message: expect.stringContaining(`${segment(0)} is missing`) as unknown },
+    ]);
   });
   test("all behind the start are missing, so that the backup's own end is not reached", async () => {
     for (const name of readdirSync(at.archive)) if (!name.includes(".backup")) rmSync(join(at.archive, name));
-    expect(await assess("immediate")).toMatchObject([{ code: "WAL_GAP", message: expect.stringContaining(`up to ${scene.stopLsn}`) as unknown }]);
+    expect(await assess("immediate")).toMatchObject([
+      { code: "WAL_GAP", message: expect.stringContaining(`up to ${scene.stopLsn}`) as unknown },
+    ]);
   });
   test("the last is missing and a later backup shows that it was there", async () => {
     const last = scene.segments.length - 1;
     rmSync(wal(last));
     writeFileSync(join(at.archive, `${segment(last)}.00000028.backup`), "");
-    expect(await assess()).toMatchObject([{ code: "WAL_GAP", message: expect.stringContaining(`${segment(last)} is missing`) as unknown }]);
+    expect(await assess()).toMatchObject([
+      { code: "WAL_GAP", message: expect.stringContaining(`${segment(last)} is missing`) as unknown },
+    ]);
   });
   test("the last is missing where a promotion's history names a later fork", async () => {
     writeFileSync(join(at.archive, "00000002.history"), `1\tF/0\tno recovery target specified\n`);
@@ -76,12 +118,16 @@ describe("damaged WAL is named by segment", () => {
   });
   test("one is truncated", async () => {
     truncateSync(wal(2), 500_000);
-    expect(await assess()).toMatchObject([{ code: "WAL_SEGMENT_SIZE", message: `${wal(2)} has 500000 bytes, a segment has 1048576` }]);
+    expect(await assess()).toMatchObject([
+      { code: "WAL_SEGMENT_SIZE", message: `${wal(2)} has 500000 bytes, a segment has 1048576` },
+    ]);
   });
   test("the last is truncated", async () => {
     const last = scene.segments.length - 1;
     truncateSync(wal(last), 8192);
-    expect(await assess()).toMatchObject([{ code: "WAL_SEGMENT_SIZE", message: expect.stringContaining(segment(last)) as unknown }]);
+    expect(await assess()).toMatchObject([
+      { code: "WAL_SEGMENT_SIZE", message: expect.stringContaining(segment(last)) as unknown },
+    ]);
   });
   test("one has no bytes", async () => {
     truncateSync(wal(3), 0);
@@ -91,7 +137,9 @@ describe("damaged WAL is named by segment", () => {
     const bytes = readFileSync(wal(2));
     bytes.writeBigUInt64LE(42n, 24);
     writeFileSync(wal(2), bytes);
-    expect(await assess()).toMatchObject([{ code: "WAL_FOREIGN_SYSTEM", message: expect.stringContaining(`${wal(2)} is WAL of system 42`) as unknown }]);
+    expect(await assess()).toMatchObject([
+      { code: "WAL_FOREIGN_SYSTEM", message: expect.stringContaining(`${wal(2)} is WAL of system 42`) as unknown },
+    ]);
   });
   test("one is zeros, and one is another under its name", async () => {
     writeFileSync(wal(2), Buffer.alloc(1024 * 1024));
@@ -104,7 +152,10 @@ describe("damaged WAL is named by segment", () => {
   test("only a .partial is left of the next", async () => {
     const last = scene.segments.length - 1;
     renameSync(wal(last), `${wal(last)}.partial`);
-    expect(await assess()).toMatchObject({ kind: "restorable", notes: [expect.stringContaining(`${wal(last)}.partial is not replayed`)] });
+    expect(await assess()).toMatchObject({
+      kind: "restorable",
+      notes: [expect.stringContaining(`${wal(last)}.partial is not replayed`)],
+    });
   });
   test("the archive is not there", async () => {
     rmSync(at.archive, { recursive: true });
@@ -115,23 +166,34 @@ describe("damaged WAL is named by segment", () => {
 
 describe("targets and timelines that cannot be reached", () => {
   test("a position before the backup's end", async () => {
-    expect(await assess("0/28")).toMatchObject([{ code: "TARGET_BEFORE_BACKUP_END", message: expect.stringContaining(scene.stopLsn) as unknown }]);
+    expect(await assess("0/28")).toMatchObject([
+      { code: "TARGET_BEFORE_BACKUP_END", message: expect.stringContaining(scene.stopLsn) as unknown },
+    ]);
   });
   test("a time before the backup's end", async () => {
     const { endedWallUs } = await onlyBackup(at.location, at.archive);
     const target = `${new Date((endedWallUs ?? 0) / 1000 - 1000).toISOString().slice(0, 19)}Z`;
-    expect(await assess(target)).toMatchObject([{ code: "TARGET_BEFORE_BACKUP_END", message: expect.stringContaining(describeTarget({ kind: "time", wallUs: 0, text: target })) as unknown }]);
+    expect(await assess(target)).toMatchObject([
+      {
+        code: "TARGET_BEFORE_BACKUP_END",
+        message: expect.stringContaining(describeTarget({ kind: "time", wallUs: 0, text: target })) as unknown,
+      },
+    ]);
   });
   test("a position behind the archive's end", async () => {
     expect(await assess("F/0")).toMatchObject([{ code: "TARGET_AFTER_ARCHIVE" }]);
   });
   test("a timeline that forked before the backup ended", async () => {
     writeFileSync(join(at.archive, "00000002.history"), "1\t0/28\tno recovery target specified\n");
-    expect(await assess()).toMatchObject([{ code: "TIMELINE_FORK", message: expect.stringContaining(scene.stopLsn) as unknown }]);
+    expect(await assess()).toMatchObject([
+      { code: "TIMELINE_FORK", message: expect.stringContaining(scene.stopLsn) as unknown },
+    ]);
     expect(await assess("latest", "current")).toMatchObject({ kind: "restorable" });
   });
   test("a timeline that nothing is known of", async () => {
-    expect(await assess("latest", 9)).toMatchObject([{ code: "TIMELINE_UNKNOWN", message: expect.stringContaining("00000009.history") as unknown }]);
+    expect(await assess("latest", 9)).toMatchObject([
+      { code: "TIMELINE_UNKNOWN", message: expect.stringContaining("00000009.history") as unknown },
+    ]);
   });
 });
 
@@ -145,9 +207,15 @@ describe("damaged files are named by path", () => {
     expect(problems).toHaveLength(3);
     expect(problems).toEqual(
       expect.arrayContaining([
-        expect.objectContaining({ code: "BACKUP_FILE_MISSING", message: expect.stringContaining("global/pg_filenode.map") as unknown }),
+        expect.objectContaining({
+          code: "BACKUP_FILE_MISSING",
+          message: expect.stringContaining("global/pg_filenode.map") as unknown,
+        }),
         expect.objectContaining({ code: "BACKUP_FILE_SIZE", message: expect.stringContaining(short) as unknown }),
-        expect.objectContaining({ code: "BACKUP_EXTRA_FILE", message: expect.stringContaining("base/1/intruder") as unknown }),
+        expect.objectContaining({
+          code: "BACKUP_EXTRA_FILE",
+          message: expect.stringContaining("base/1/intruder") as unknown,
+        }),
       ]),
     );
     const { result, data } = await fetchInto();
@@ -161,45 +229,107 @@ describe("damaged files are named by path", () => {
     writeFileSync(join(at.backup, file), bytes);
     expect(await assess()).toMatchObject({ kind: "restorable" });
     const { result } = await fetchInto();
-    expect(result).toMatchObject({ class: "subject", code: "BACKUP_CHECKSUM", message: expect.stringMatching(`${file} has CRC32C [0-9a-f]{8}, the manifest says [0-9a-f]{8}`) as unknown });
+    expect(result).toMatchObject({
+      class: "subject",
+      code: "BACKUP_CHECKSUM",
+      message: expect.stringMatching(`${file} has CRC32C [0-9a-f]{8}, the manifest says [0-9a-f]{8}`) as unknown,
+    });
   });
   test("the same with SHA256", async () => {
     writeManifest(at.backup, { algorithm: "SHA256" });
     appendFileSync(join(at.backup, "pg_hba.conf"), "");
     const bytes = readFileSync(join(at.backup, "pg_hba.conf"));
     writeFileSync(join(at.backup, "pg_hba.conf"), bytes.fill(0x23, 10, 11));
-    expect((await fetchInto()).result).toMatchObject({ code: "BACKUP_CHECKSUM", message: expect.stringContaining("pg_hba.conf has SHA256") as unknown });
+    expect((await fetchInto()).result).toMatchObject({
+      code: "BACKUP_CHECKSUM",
+      message: expect.stringContaining("pg_hba.conf has SHA256") as unknown,
+    });
   });
   test("the disk is too small: nothing is written", async () => {
     const { result, data } = await fetchInto(1000);
-    expect(result).toMatchObject({ code: "DISK_TOO_SMALL", message: expect.stringContaining("1000 bytes free") as unknown });
+    expect(result).toMatchObject({
+      code: "DISK_TOO_SMALL",
+      message: expect.stringContaining("1000 bytes free") as unknown,
+    });
     expect(readdirSync(data)).toEqual([]);
   });
   test("an abort ends the copy at once", async () => {
     const backup = await onlyBackup(at.location, at.archive);
     const { uid, gid, dir } = makeSandbox(folder.path);
     const stop = new AbortController();
-    const copying = source().fetch(backup, { dir: join(dir, "data"), tablespaceRoot: join(dir, "ts"), uid, gid }, { signal: stop.signal, progress: () => stop.abort(new Error("enough")) });
+    const copying = source().fetch(
+      backup,
+      { dir: join(dir, "data"), tablespaceRoot: join(dir, "ts"), uid, gid },
+      { signal: stop.signal, progress: () => stop.abort(new Error("enough")) },
+    );
     await expect(copying).rejects.toThrow("enough");
   });
 });
 
 describe("what is no backup is rejected with its reason", () => {
-  const rejected = async () => (await source().list({ kind: "directory", path: at.location, wal: at.archive }, signal)).rejected;
+  const rejected = async () =>
+    (await source().list({ kind: "directory", path: at.location, wal: at.archive }, signal)).rejected;
   const damages: readonly (readonly [string, () => void, string])[] = [
-    ["an empty folder", () => { rmSync(at.backup, { recursive: true }); mkdirSync(at.backup); }, "BACKUP_EMPTY_DIRECTORY"],
-    ["a folder of something else", () => { rmSync(at.backup, { recursive: true }); mkdirSync(at.backup); writeFileSync(join(at.backup, "notes.txt"), "x"); }, "BACKUP_NOT_ONE"],
+    [
+      "an empty folder",
+      () => {
+        rmSync(at.backup, { recursive: true });
+        mkdirSync(at.backup);
+      },
+      "BACKUP_EMPTY_DIRECTORY",
+    ],
+    [
+      "a folder of something else",
+      () => {
+        rmSync(at.backup, { recursive: true });
+        mkdirSync(at.backup);
+        writeFileSync(join(at.backup, "notes.txt"), "x");
+      },
+      "BACKUP_NOT_ONE",
+    ],
     ["no backup_label", () => rmSync(join(at.backup, "backup_label")), "BACKUP_NO_LABEL"],
-    ["a backup_label without a start", () => writeFileSync(join(at.backup, "backup_label"), "LABEL: x\n"), "BACKUP_LABEL_SYNTAX"],
+    [
+      "a backup_label without a start",
+      () => writeFileSync(join(at.backup, "backup_label"), "LABEL: x\n"),
+      "BACKUP_LABEL_SYNTAX",
+    ],
     ["no PG_VERSION", () => rmSync(join(at.backup, "PG_VERSION")), "BACKUP_NO_PG_VERSION"],
     ["a strange PG_VERSION", () => writeFileSync(join(at.backup, "PG_VERSION"), "nine\n"), "BACKUP_VERSION_UNKNOWN"],
     ["no pg_control", () => rmSync(join(at.backup, "global", "pg_control")), "BACKUP_NO_CONTROL"],
     ["a short pg_control", () => truncateSync(join(at.backup, "global", "pg_control"), 100), "CONTROL_FILE_SHORT"],
-    ["a changed manifest", () => writeFileSync(join(at.backup, "backup_manifest"), readFileSync(join(at.backup, "backup_manifest"), "utf8").replace('"Size": 3', '"Size": 4')), "MANIFEST_CHECKSUM"],
+    [
+      "a changed manifest",
+      () =>
+        writeFileSync(
+          join(at.backup, "backup_manifest"),
+          readFileSync(join(at.backup, "backup_manifest"), "utf8").replace('"Size": 3', '"Size": 4'),
+        ),
+      "MANIFEST_CHECKSUM",
+    ],
     ["a cut manifest", () => truncateSync(join(at.backup, "backup_manifest"), 1000), "MANIFEST_CHECKSUM"],
-    ["a manifest of the future", () => writeFileSync(join(at.backup, "backup_manifest"), sealManifest('{ "PostgreSQL-Backup-Manifest-Version": 9,\n"Files": [],\n"WAL-Ranges": [],\n')), "MANIFEST_VERSION"],
-    ["an incremental backup", () => appendFileSync(join(at.backup, "backup_label"), "INCREMENTAL FROM LSN: 0/2000028\nINCREMENTAL FROM TLI: 1\n"), "BACKUP_INCREMENTAL"],
-    ["a label that is a link", () => { rmSync(join(at.backup, "backup_label")); symlinkSync("/etc/hostname", join(at.backup, "backup_label")); }, "BACKUP_LINK"],
+    [
+      "a manifest of the future",
+      () =>
+        writeFileSync(
+          join(at.backup, "backup_manifest"),
+          sealManifest('{ "PostgreSQL-Backup-Manifest-Version": 9,\n"Files": [],\n"WAL-Ranges": [],\n'),
+        ),
+      "MANIFEST_VERSION",
+    ],
+    [
+      "an incremental backup",
+      () =>
+        appendFileSync(join(at.backup, "backup_label"), "INCREMENTAL FROM LSN: 0/2000028\nINCREMENTAL FROM TLI: 1\n"),
+      "BACKUP_INCREMENTAL",
+    ],
+    [
+      "a label that is a link",
+      () => {
+        rmSync(join(at.backup, "backup_label"));
+        symlinkSync("/etc/hostname", join(at.backup, "backup_label"));
+      },
+      "BACKUP_LINK",
+    ],
   ];
   test.each(damages)("%s", async (_, damage, code) => {
     damage();
@@ -218,7 +348,9 @@ describe("hostile trees are refused and nothing is written", () => {
     ["a name with a line break", () => writeFileSync(join(at.backup, "base", "a\nb"), ""), String.raw`a\nb`],
   ])("%s", async (_, damage, place) => {
     damage();
-    expect(await assess()).toMatchObject([{ code: "BACKUP_TREE_HOSTILE", message: expect.stringContaining(place) as unknown }]);
+    expect(await assess()).toMatchObject([
+      { code: "BACKUP_TREE_HOSTILE", message: expect.stringContaining(place) as unknown },
+    ]);
     const { result, data } = await fetchInto();
     expect(result).toMatchObject({ class: "subject", code: "BACKUP_TREE_HOSTILE" });
     expect(existsSync(join(data, "PG_VERSION"))).toBe(false);
@@ -229,7 +361,9 @@ describe("hostile trees are refused and nothing is written", () => {
       server.listen(join(at.backup, "base", "s"), resolve);
     });
     try {
-      expect(await assess()).toMatchObject([{ code: "BACKUP_TREE_HOSTILE", message: expect.stringContaining(basename("base/s")) as unknown }]);
+      expect(await assess()).toMatchObject([
+        { code: "BACKUP_TREE_HOSTILE", message: expect.stringContaining(basename("base/s")) as unknown },
+      ]);
     } finally {
       server.close();
     }

@@ -3,7 +3,16 @@ import { join } from "node:path";
 import { gzipSync, zstdCompressSync } from "node:zlib";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
 import { connectTo, launchServer, NPM_BIN, queryOnce, temporaryFolder, until } from "../../support/backups-cluster.ts";
-import { copyScene, makeSandbox, makeScene, onlyBackup, quietWatch, recoverySettings, type Scene, source } from "../../support/backups-scene.ts";
+import {
+  copyScene,
+  makeSandbox,
+  makeScene,
+  onlyBackup,
+  quietWatch,
+  recoverySettings,
+  type Scene,
+  source,
+} from "../../support/backups-scene.ts";
 
 const home = temporaryFolder();
 let scene: Scene;
@@ -27,15 +36,32 @@ async function recover(name = "sandbox") {
   mkdirSync(root, { recursive: true });
   const sandbox = makeSandbox(root);
   const data = join(sandbox.dir, "data");
-  await source().fetch(backup, { dir: data, tablespaceRoot: join(sandbox.dir, "tablespaces"), uid: sandbox.uid, gid: sandbox.gid }, quietWatch());
+  await source().fetch(
+    backup,
+    { dir: data, tablespaceRoot: join(sandbox.dir, "tablespaces"), uid: sandbox.uid, gid: sandbox.gid },
+    quietWatch(),
+  );
   await using feed = await source().feedWal(backup, { dir: join(sandbox.dir, "spool"), sandbox }, quietWatch());
-  recoverySettings(data, { restore_command: feed.restoreCommand, archive_mode: "off", port: "5433", unix_socket_directories: folder.path, shared_preload_libraries: "" });
+  recoverySettings(data, {
+    restore_command: feed.restoreCommand,
+    archive_mode: "off",
+    port: "5433",
+    unix_socket_directories: folder.path,
+    shared_preload_libraries: "",
+  });
   const server = launchServer(NPM_BIN, data);
   try {
     const ended = server.exited.then((code) => ({ kind: "ended" as const, code }));
-    const opened = until(async () => ((await isOpen()) ? { kind: "opened" as const } : server.process.exitCode === null ? undefined : { kind: "ended" as const, code: server.process.exitCode }));
+    const opened = until(async () =>
+      (await isOpen())
+        ? { kind: "opened" as const }
+        : server.process.exitCode === null
+          ? undefined
+          : { kind: "ended" as const, code: server.process.exitCode },
+    );
     const outcome = await Promise.race([opened, ended]);
-    const rows = outcome.kind === "opened" ? await queryOnce(folder.path, "select count(*)::int as n from t", 5433) : [];
+    const rows =
+      outcome.kind === "opened" ? await queryOnce(folder.path, "select count(*)::int as n from t", 5433) : [];
     return { outcome, rows, log: server.log(), failure: feed.failure(), handedOver: feed.handedOver() };
   } finally {
     await server.stop();
@@ -69,7 +95,10 @@ test("a path with spaces, quotes, percent and backslash is no obstacle, nor are 
     const path = join(at.archive, name);
     const bytes = readFileSync(path);
     renameSync(path, join(folder.path, name));
-    writeFileSync(`${path}${index % 2 === 0 ? ".gz" : ".zst"}`, index % 2 === 0 ? gzipSync(bytes) : zstdCompressSync(bytes));
+    writeFileSync(
+      `${path}${index % 2 === 0 ? ".gz" : ".zst"}`,
+      index % 2 === 0 ? gzipSync(bytes) : zstdCompressSync(bytes),
+    );
   }
   const { outcome, rows } = await recover(String.raw`it's "100%" \ here`);
   expect(outcome).toEqual({ kind: "opened" });
@@ -82,7 +111,10 @@ test("damage inside a compressed segment stops the server instead of promoting i
   renameSync(join(at.archive, name), join(folder.path, name));
   writeFileSync(join(at.archive, `${name}.gz`), bytes.subarray(0, bytes.length - 200));
   const { outcome, failure, log } = await recover();
-  expect(failure).toMatchObject({ code: "BACKUP_COMPRESSION", message: expect.stringContaining(`${name}.gz`) as unknown });
+  expect(failure).toMatchObject({
+    code: "BACKUP_COMPRESSION",
+    message: expect.stringContaining(`${name}.gz`) as unknown,
+  });
   expect(outcome).toEqual({ kind: "ended", code: 1 });
   expect(log).toContain("could not restore file");
   expect(log).not.toContain("selected new timeline ID");

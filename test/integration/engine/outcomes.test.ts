@@ -6,6 +6,7 @@ import type { Step } from "../../../src/engine/step-contract.ts";
 import type { Recorded } from "../../../src/drills/run-event.ts";
 import { engineBench, fakeStep, requestFor } from "../../support/engine-bench.ts";
 import { memoryJournal } from "../../support/engine-memory-journal.ts";
+import { containing } from "../../support/engine-matchers.ts";
 import { planOf, type StepParts } from "../../support/engine-plan.ts";
 
 /** Runs the steps and gives what was recorded of step `a`, and the whole. */
@@ -50,7 +51,10 @@ describe("a step ends as", () => {
       throw new StepError("subject", "BACKUP_DAMAGED", "base.tar is short", { hint: "take another" });
     });
     const { of, result } = await ran([{ id: "a", uses: "test/broken" }], [broken]);
-    expect(of("a").at(-1)).toMatchObject({ type: "step.errored", data: { error: { class: "subject", code: "BACKUP_DAMAGED", hint: "take another" } } });
+    expect(of("a").at(-1)).toMatchObject({
+      type: "step.errored",
+      data: { error: { class: "subject", code: "BACKUP_DAMAGED", hint: "take another" } },
+    });
     expect(result.result).toBe("failed");
   });
 
@@ -72,9 +76,14 @@ describe("a step ends as", () => {
     ["a float", { rate: 0.5 }, ".rate"],
     ["another type than declared", { rows: "many" }, "rows"],
   ])("errored when its outputs hold %s", async (_what, outputs, place) => {
-    const step = fakeStep("test/outputs", () => ({ kind: "done", outputs }), { outputs: z.looseObject({ rows: z.number().optional() }) });
+    const step = fakeStep("test/outputs", () => ({ kind: "done", outputs }), {
+      outputs: z.looseObject({ rows: z.number().optional() }),
+    });
     const { of } = await ran([{ id: "a", uses: "test/outputs" }], [step]);
-    expect(of("a").at(-1)).toMatchObject({ type: "step.errored", data: { error: { code: "OUTPUTS_INVALID", message: expect.stringContaining(place) } } });
+    expect(of("a").at(-1)).toMatchObject({
+      type: "step.errored",
+      data: { error: { code: "OUTPUTS_INVALID", message: containing(place) } },
+    });
   });
 });
 
@@ -87,8 +96,18 @@ describe("input", () => {
   });
 
   test("has the outputs of steps before it put in, with their types", async () => {
-    const wanted = { path: "${{ steps.a.outputs.path }}", size: "${{ steps.a.outputs.size }}", label: "run ${{ run.seed }}" };
-    const { of } = await ran([{ id: "a", uses: "test/source" }, { id: "b", uses: "test/sink", with: wanted }], [source, sink]);
+    const wanted = {
+      path: "${{ steps.a.outputs.path }}",
+      size: "${{ steps.a.outputs.size }}",
+      label: "run ${{ run.seed }}",
+    };
+    const { of } = await ran(
+      [
+        { id: "a", uses: "test/source" },
+        { id: "b", uses: "test/sink", with: wanted },
+      ],
+      [source, sink],
+    );
     expect(of("b").at(-1)).toMatchObject({ data: { outputs: { path: "/backups/1", size: 42, label: "run seed-1" } } });
   });
 
@@ -96,7 +115,13 @@ describe("input", () => {
     ["does not fit the schema", { path: "x", size: "${{ steps.a.outputs.path }}", label: "y" }, "WITH_INVALID"],
     ["names what is not there", { path: "${{ steps.a.outputs.nothing }}", size: 1, label: "y" }, "TEMPLATE_UNRESOLVED"],
   ])("that %s stops the step before it begins", async (_what, wanted, code) => {
-    const { of } = await ran([{ id: "a", uses: "test/source" }, { id: "b", uses: "test/sink", with: wanted }], [source, sink]);
+    const { of } = await ran(
+      [
+        { id: "a", uses: "test/source" },
+        { id: "b", uses: "test/sink", with: wanted },
+      ],
+      [source, sink],
+    );
     expect(of("b").map((record) => record.type)).toEqual(["step.errored"]);
     expect(of("b").at(-1)).toMatchObject({ data: { error: { class: "permanent", code } } });
   });
@@ -116,7 +141,9 @@ describe("a condition", () => {
 
   test("that is false is on record with its text", async () => {
     const { of } = await ran([{ id: "a", when: "1 > 2" }], []);
-    expect(of("a")).toMatchObject([{ type: "step.skipped", data: { reason: "condition", message: "when: 1 > 2 is false" } }]);
+    expect(of("a")).toMatchObject([
+      { type: "step.skipped", data: { reason: "condition", message: "when: 1 > 2 is false" } },
+    ]);
   });
 });
 
@@ -143,7 +170,9 @@ describe("a disruptive step", () => {
     const guard = { check: () => Promise.reject(new Error("approval server is down")) };
     await using bench = await engineBench({ deps: { guard } });
     await executeRun(requestFor(planOf([{ id: "a", effect: "disruptive" }])), bench.deps);
-    expect(bench.records.find((record) => record.type === "step.guard_refused")).toMatchObject({ data: { message: expect.stringContaining("approval server is down") } });
+    expect(bench.records.find((record) => record.type === "step.guard_refused")).toMatchObject({
+      data: { message: containing("approval server is down") },
+    });
   });
 });
 
@@ -165,17 +194,29 @@ describe("a secret", () => {
     expect(seen).toBe(CANARY);
     const kept = JSON.stringify([bench.records, bench.logged, result]);
     expect(kept).toContain("[redacted]");
-    for (const form of [CANARY, Buffer.from(CANARY).toString("base64").slice(0, 12), encodeURIComponent(CANARY), "c4nary"]) expect(kept).not.toContain(form);
+    for (const form of [
+      CANARY,
+      Buffer.from(CANARY).toString("base64").slice(0, 12),
+      encodeURIComponent(CANARY),
+      "c4nary",
+    ])
+      expect(kept).not.toContain(form);
   });
 
   test("that the plan holds in clear is said to be none", async () => {
-    const step = fakeStep("test/secret", async (ctx) => ({ kind: "done", outputs: { length: (await ctx.secret("env:PW")).length } }));
+    const step = fakeStep("test/secret", async (ctx) => ({
+      kind: "done",
+      outputs: { length: (await ctx.secret("env:PW")).length },
+    }));
     const { records } = await ran([{ id: "a", uses: "test/secret" }], [step], { PW: "test/secret" });
     expect(records.find((record) => record.type === "deviation")).toMatchObject({ data: { code: "SECRET_IS_PUBLIC" } });
   });
 
   test("that is not there is an error of the step", async () => {
-    const step = fakeStep("test/secret", async (ctx) => ({ kind: "done", outputs: { value: await ctx.secret("env:NONE") } }));
+    const step = fakeStep("test/secret", async (ctx) => ({
+      kind: "done",
+      outputs: { value: await ctx.secret("env:NONE") },
+    }));
     const { of } = await ran([{ id: "a", uses: "test/secret" }], [step]);
     expect(of("a").at(-1)).toMatchObject({ data: { error: { code: "SECRET_UNRESOLVED" } } });
   });
@@ -183,14 +224,31 @@ describe("a secret", () => {
 
 describe("what a step says while it runs", () => {
   test("is durable and visible to later steps: marks, facts, services", async () => {
-    const database = { engine: "postgresql", sandbox: null, host: "/tmp", port: 5432, user: "u", database: "d", password: null } as const;
+    const database = {
+      engine: "postgresql",
+      sandbox: null,
+      host: "/tmp",
+      port: 5432,
+      user: "u",
+      database: "d",
+      password: null,
+    } as const;
     const first = fakeStep("test/first", async (ctx) => {
       await ctx.fact({ kind: "service", database, writable: true });
       await ctx.mark({ mark: "T4", wallUs: 1, monoUs: 2, source: "orchestrator", resolutionUs: 3, note: null });
       return { kind: "done", outputs: {} };
     });
-    const second = fakeStep("test/second", (ctx) => ({ kind: "done", outputs: { services: ctx.services().length, marks: ctx.marks().length } }));
-    const { of } = await ran([{ id: "a", uses: "test/first" }, { id: "b", uses: "test/second" }], [first, second]);
+    const second = fakeStep("test/second", (ctx) => ({
+      kind: "done",
+      outputs: { services: ctx.services().length, marks: ctx.marks().length },
+    }));
+    const { of } = await ran(
+      [
+        { id: "a", uses: "test/first" },
+        { id: "b", uses: "test/second" },
+      ],
+      [first, second],
+    );
     expect(of("b").at(-1)).toMatchObject({ data: { outputs: { services: 1, marks: 1 } } });
   });
 
@@ -216,13 +274,21 @@ test("steps that need nothing of each other run at once", async () => {
     await meeting.promise;
     return { kind: "done", outputs: {} };
   });
-  const { result } = await ran([{ id: "a", uses: "test/meet", needs: [] }, { id: "b", uses: "test/meet", needs: [] }], [meet]);
+  const { result } = await ran(
+    [
+      { id: "a", uses: "test/meet", needs: [] },
+      { id: "b", uses: "test/meet", needs: [] },
+    ],
+    [meet],
+  );
   expect(result.steps.map((step) => step.attempts)).toEqual([1, 1]);
 });
 
 test("a plan with a step this program does not have is refused, and nothing is begun", async () => {
   await using bench = await engineBench();
-  await expect(executeRun(requestFor(planOf([{ id: "a", uses: "test/unknown" }])), bench.deps)).rejects.toMatchObject({ code: "STEP_UNKNOWN" });
+  await expect(executeRun(requestFor(planOf([{ id: "a", uses: "test/unknown" }])), bench.deps)).rejects.toMatchObject({
+    code: "STEP_UNKNOWN",
+  });
   expect(bench.records).toEqual([]);
 });
 

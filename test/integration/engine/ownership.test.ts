@@ -8,7 +8,8 @@ import { listRuns, showRun } from "../../../src/engine/list-runs.ts";
 import { resumeRun } from "../../../src/engine/resume-run.ts";
 import { tryLock } from "../../../src/engine/state/exclusive-lock.ts";
 import { openState, runDir } from "../../../src/engine/state/state-directory.ts";
-import { engineBench, fakeStep, requestFor } from "../../support/engine-bench.ts";
+import { engineBench, fakeStep, requestFor, untilStopped } from "../../support/engine-bench.ts";
+import { containing } from "../../support/engine-matchers.ts";
 import { planOf } from "../../support/engine-plan.ts";
 import { engineStage, type Stage } from "../../support/engine-processes.ts";
 import { memoryJournal } from "../../support/engine-memory-journal.ts";
@@ -31,7 +32,7 @@ describe("two orchestrators on one run", () => {
     const bench = await stage.bench();
     await expect(resumeRun(runId, bench.deps)).rejects.toMatchObject({
       code: "RUN_LOCKED",
-      message: expect.stringContaining(`process ${child.pid} on test-host`),
+      message: containing(`process ${child.pid} on test-host`),
       details: { pid: child.pid, host: "test-host" },
     });
     expect(await things(stage.world)).toHaveLength(1);
@@ -67,7 +68,9 @@ describe("a halt from another process", () => {
     expect(await things(stage.world)).toEqual([]);
     const { result, records } = await showRun(stage.state, runId, bench.deps.clock.bootId);
     expect(result.result).toBe("aborted");
-    expect(records.find((record) => record.type === "run.halted")).toMatchObject({ data: { by: "halt", who: "ada", reason: "enough" } });
+    expect(records.find((record) => record.type === "run.halted")).toMatchObject({
+      data: { by: "halt", who: "ada", reason: "enough" },
+    });
   });
 });
 
@@ -78,8 +81,15 @@ describe("clean", () => {
     const living = await waitingRun(stage);
     const bench = await stage.bench();
     const before = await listRuns(stage.state, bench.deps.clock.bootId);
-    expect(before.map(({ runId, status }) => [runId, status]).toSorted()).toEqual([[dead, "crashed"], [living.runId, "running"]].toSorted());
-    expect(before.find((run) => run.runId === dead)?.resources).toMatchObject([{ kind: "directory", title: "thing-1" }]);
+    expect(new Map(before.map(({ runId, status }) => [runId, status]))).toEqual(
+      new Map([
+        [dead, "crashed"],
+        [living.runId, "running"],
+      ]),
+    );
+    expect(before.find((run) => run.runId === dead)?.resources).toMatchObject([
+      { kind: "directory", title: "thing-1" },
+    ]);
 
     const report = await cleanState(bench.deps, signal);
     expect(report.runs.toSorted((a, b) => a.kind.localeCompare(b.kind))).toMatchObject([
@@ -98,7 +108,11 @@ describe("clean", () => {
     const bench = await stage.bench();
     const { installation } = bench.deps.state;
     await mkdir(join(stage.world, "things"));
-    const write = (name: string, owner: string): Promise<void> => writeFile(join(stage.world, "things", name), JSON.stringify({ installation: owner, run: "20200101-000000-aaaa" }));
+    const write = (name: string, owner: string): Promise<void> =>
+      writeFile(
+        join(stage.world, "things", name),
+        JSON.stringify({ installation: owner, run: "20200101-000000-aaaa" }),
+      );
     await write("ours", installation);
     await write("foreign", `${installation}x`);
     const report = await cleanState(bench.deps, signal);
@@ -108,12 +122,21 @@ describe("clean", () => {
 
   test("keeps what has a living owner and reports what does not go away", async () => {
     await using bench = await engineBench();
-    const found = (title: string, ownerAlive: boolean) => ({ run: "20200101-000000-aaaa", title, locator: { name: title }, ownerAlive });
+    const found = (title: string, ownerAlive: boolean) => ({
+      run: "20200101-000000-aaaa",
+      title,
+      locator: { name: title },
+      ownerAlive,
+    });
     bench.keeper.found.push(found("alive", true), found("stuck", false), found("gone", false));
     for (const name of ["alive", "stuck", "gone"]) bench.keeper.existing.add(name);
     bench.keeper.stuck.add("stuck");
     const report = await cleanState(bench.deps, signal);
-    expect(report.resources.map(({ title, kind }) => [title, kind])).toEqual([["alive", "kept"], ["stuck", "leftover"], ["gone", "destroyed"]]);
+    expect(report.resources.map(({ title, kind }) => [title, kind])).toEqual([
+      ["alive", "kept"],
+      ["stuck", "leftover"],
+      ["gone", "destroyed"],
+    ]);
     expect(report.clean).toBe(false);
     expect(bench.keeper.destroyed).not.toContain("alive");
   });
@@ -126,7 +149,10 @@ describe("clean", () => {
     await writeFile(join(runDir(root, old ?? ""), "journal.jsonl"), "");
     await mkdir(runDir(root, young ?? ""));
     const report = await cleanState(bench.deps, signal);
-    expect(report.runs).toMatchObject([{ kind: "removed", runId: old }, { kind: "running", runId: young }]);
+    expect(report.runs).toMatchObject([
+      { kind: "removed", runId: old },
+      { kind: "running", runId: young },
+    ]);
     expect(await readdir(join(root, "runs"))).toEqual([young]);
     await utimes(runDir(root, young ?? ""), 0, 0);
   });
@@ -144,38 +170,72 @@ describe("clean", () => {
 });
 
 describe("a journal that cannot be written", () => {
-  test.each([{ syncAt: 3 }, { writeAt: 4 }])("ends the run at once, tells its steps to stop and acknowledges nothing: %o", async (fail) => {
-    let told = false;
-    const step = fakeStep("test/long", async (ctx) => {
-      ctx.signal.addEventListener("abort", () => void (told = true));
-      for (;;) await ctx.deviation("BEAT", "still here");
-    });
-    await using bench = await engineBench({ steps: [step], deps: { openJournal: () => Promise.resolve(memoryJournal(fail)) } });
-    await expect(executeRun(requestFor(planOf([{ id: "a", uses: "test/long" }])), bench.deps)).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
-    expect(told).toBe(true);
-    expect(bench.records.map((record) => record.type)).not.toContain("run.finished");
-    const [summary] = await listRuns(bench.deps.state.root, "another-boot");
-    expect(summary?.status).toBe("crashed");
-  });
+  test.each([{ syncAt: 3 }, { writeAt: 4 }])(
+    "ends the run at once, tells its steps to stop and acknowledges nothing: %o",
+    async (fail) => {
+      let told = false;
+      const beating = fakeStep("test/beating", async (ctx) => {
+        for (let open = true; open;)
+          open = await ctx.deviation("BEAT", "still here").then(
+            () => true,
+            () => false,
+          );
+        return untilStopped(ctx);
+      });
+      const waiting = fakeStep("test/waiting", async (ctx) => {
+        return untilStopped(ctx).finally(() => void (told = true));
+      });
+      await using bench = await engineBench({
+        steps: [beating, waiting],
+        deps: { openJournal: () => Promise.resolve(memoryJournal(fail)) },
+      });
+      await expect(
+        executeRun(
+          requestFor(
+            planOf([
+              { id: "a", uses: "test/beating", needs: [] },
+              { id: "b", uses: "test/waiting", needs: [] },
+            ]),
+          ),
+          bench.deps,
+        ),
+      ).rejects.toMatchObject({ code: "JOURNAL_FAILED" });
+      expect(told).toBe(true);
+      expect(bench.records.map((record) => record.type)).not.toContain("run.finished");
+      const [summary] = await listRuns(bench.deps.state.root, "another-boot");
+      expect(summary?.status).toBe("crashed");
+    },
+  );
 });
 
 describe("the state directory", () => {
   test("is closed to others, except for the way to the sandboxes", async () => {
-    await using bench = await engineBench();
+    await using stage = await engineStage();
+    const bench = await engineBench({ stateDir: join(stage.state, "new") });
     const { dir } = await executeRun(requestFor(planOf([{ id: "a" }])), bench.deps);
     const { root } = bench.deps.state;
     const mode = async (path: string): Promise<string> => ((await stat(path)).mode & 0o777).toString(8);
-    expect(await Promise.all([root, join(root, "sandboxes"), join(root, "runs"), dir].map(mode))).toEqual(["711", "711", "700", "700"]);
+    expect(await Promise.all([root, join(root, "sandboxes"), join(root, "runs"), dir].map(mode))).toEqual([
+      "711",
+      "711",
+      "700",
+      "700",
+    ]);
     const files = (await readdir(dir)).toSorted();
     expect(files).toEqual(["journal.jsonl", "owner.json", "owner.lock", "plan.json", "playbook.yaml", "result.json"]);
-    expect(new Set(await Promise.all(files.filter((name) => name !== "owner.lock").map((name) => mode(join(dir, name)))))).toEqual(new Set(["600"]));
+    expect(
+      new Set(await Promise.all(files.filter((name) => name !== "owner.lock").map((name) => mode(join(dir, name))))),
+    ).toEqual(new Set(["600"]));
   });
 
   test("keeps its id, and refuses a version it does not know", async () => {
     await using bench = await engineBench();
     const { root, installation } = bench.deps.state;
     expect((await openState(root, bench.deps.random)).installation).toBe(installation);
-    await writeFile(join(root, "installation.json"), JSON.stringify({ schemaVersion: "firedrill/installation/v9", id: installation }));
+    await writeFile(
+      join(root, "installation.json"),
+      JSON.stringify({ schemaVersion: "firedrill/installation/v9", id: installation }),
+    );
     await expect(openState(root, bench.deps.random)).rejects.toMatchObject({ code: "STATE_VERSION" });
     await writeFile(join(root, "installation.json"), "{");
     await expect(openState(root, bench.deps.random)).rejects.toMatchObject({ code: "STATE_UNREADABLE" });
@@ -183,7 +243,9 @@ describe("the state directory", () => {
 
   test("opened by several at once has one id", async () => {
     await using stage = await engineStage();
-    const opened = await Promise.all(Array.from({ length: 8 }, (_, index) => openState(stage.state, () => new Uint8Array(12).fill(index))));
+    const opened = await Promise.all(
+      Array.from({ length: 8 }, (_, index) => openState(stage.state, () => new Uint8Array(12).fill(index))),
+    );
     expect(new Set(opened.map((state) => state.installation)).size).toBe(1);
   });
 });

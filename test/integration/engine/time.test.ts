@@ -62,7 +62,9 @@ describe("a step that takes too long", () => {
   });
 
   test("is tried again when the plan says so", async () => {
-    const onceSlow = fakeStep("test/slow", (ctx) => (ctx.attempt === 1 ? untilStopped(ctx) : { kind: "done", outputs: {} }));
+    const onceSlow = fakeStep("test/slow", (ctx) =>
+      ctx.attempt === 1 ? untilStopped(ctx) : { kind: "done", outputs: {} },
+    );
     const retry = { attempts: 2, delayMs: 0, on: ["timeout"] } as const;
     await using run = await timedRun(planOf([{ id: "a", uses: "test/slow", timeoutMs: 5_000, retry }]), [onceSlow]);
     await run.seen("step.started");
@@ -108,7 +110,10 @@ describe("a step that takes too long", () => {
 });
 
 test("a phase that takes too long is stopped as a whole", async () => {
-  const plan = planOf([{ id: "a", uses: "test/slow", needs: [] }, { id: "b", uses: "test/slow", needs: [] }]);
+  const plan = planOf([
+    { id: "a", uses: "test/slow", needs: [] },
+    { id: "b", uses: "test/slow", needs: [] },
+  ]);
   const short = { ...plan, phases: plan.phases.map((phase) => ({ ...phase, timeoutMs: 3_000 })) };
   await using run = await timedRun(short, [slow]);
   await run.seen("step.started");
@@ -129,7 +134,10 @@ test("a wall clock that jumps changes no deadline", async () => {
 });
 
 test("steps that do not stop together are left behind when the time for stopping is over", async () => {
-  const plan = planOf([{ id: "a", uses: "test/deaf", needs: [] }, { id: "b", uses: "test/deaf", needs: [] }]);
+  const plan = planOf([
+    { id: "a", uses: "test/deaf", needs: [] },
+    { id: "b", uses: "test/deaf", needs: [] },
+  ]);
   await using run = await timedRun(plan, [deaf], { limits: { stopGraceMs: 60_000, stoppingMs: 2_000 } });
   await run.seen("step.started");
   run.handle.halt({ by: "signal", reason: "SIGINT", who: null });

@@ -105,7 +105,8 @@ describe("the server of a restored copy", () => {
   it("has a password of its own that is in one file only", async () => {
     await using sandbox = await makeSandbox(folder.dir);
     const { database, password } = await restore(history, sandbox);
-    const path = (password ?? "").replace(/^file:/u, "");
+    if (typeof password !== "string") throw new Error("no password");
+    const path = password.replace(/^file:/u, "");
     const secret = await readFile(path, "utf8");
     expect(secret).toMatch(/^[0-9a-f]{48}$/u);
     expect((await stat(path)).mode & 0o777).toBe(0o600);

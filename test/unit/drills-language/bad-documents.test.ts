@@ -1,10 +1,10 @@
-import { cpuUsage } from "node:process";
+import { threadCpuUsage } from "node:process";
 import { describe, expect, test } from "vitest";
 import { formatFault } from "../../../src/support/errors.ts";
 import { GOOD_INVENTORY, GOOD_PLAYBOOK, spoil } from "../../support/lang-documents.ts";
 import { BAD_INVENTORIES } from "./bad-inventories.ts";
 import { BAD_PLANS } from "./bad-plans.ts";
-import { BAD_SHAPES, BAD_STEPS, BAD_YAML, type BadDocument } from "./bad-playbooks.ts";
+import { BAD_SHAPES, BAD_STEPS, BAD_YAML } from "./bad-playbooks.ts";
 import { load, loadSystems, must, places, plan } from "./language.ts";
 
 const PLAYBOOKS = [...BAD_YAML, ...BAD_SHAPES, ...BAD_STEPS];
@@ -20,21 +20,21 @@ test("the documents that the tables spoil are themselves without fault", () => {
   expect(plan({ inventory: UNLABELLED }).kind).toBe("plan");
 });
 
-describe("a bad playbook is refused with code and place", () => {
+describe("a bad playbook is refused within a second with code and place", () => {
   test.each(PLAYBOOKS)("$title", ({ text, faults }) => {
-    expect(places(faultsOf(load(text)))).toEqual(faults);
+    expect(places(faultsOf(inASecond(() => load(text))))).toEqual(faults);
   });
 });
 
-describe("a bad inventory is refused with code and place", () => {
+describe("a bad inventory is refused within a second with code and place", () => {
   test.each(BAD_INVENTORIES)("$title", ({ text, faults }) => {
-    expect(places(faultsOf(loadSystems(text)))).toEqual(faults);
+    expect(places(faultsOf(inASecond(() => loadSystems(text))))).toEqual(faults);
   });
 });
 
 describe("what does not go together makes no plan", () => {
   test.each(BAD_PLANS)("$title", ({ playbook, params, system, inventory, faults }) => {
-    const result = plan({ playbook, params, system, inventory: inventory ? UNLABELLED : null });
+    const result = inASecond(() => plan({ playbook, params, system, inventory: inventory ? UNLABELLED : null }));
     expect(faultsOf(result).map(({ file, line, col, code }) => `${file}:${line}:${col} ${code}`)).toEqual(faults);
   });
 });
@@ -51,7 +51,6 @@ const HOSTILE: readonly (readonly [string, string])[] = [
   ["documents", "---\n".repeat(250_000)],
   ["directives", "%YAML 1.2\n".repeat(90_000)],
   ["comments", "#\n".repeat(500_000)],
-  ["line ends", "\n".repeat(1_000_000)],
   ["spaces", " ".repeat(1_000_000)],
   ["quotes", "'".repeat(1_000_000)],
   ["an open quote over many lines", `"${"a\n".repeat(500_000)}`],
@@ -86,24 +85,16 @@ const HOSTILE: readonly (readonly [string, string])[] = [
 
 describe("each answers within a second of processor time and nothing is thrown", () => {
   test.each(HOSTILE)("a megabyte of %s", (_, text) => {
-    expect(secondsFor({ text })).toBeLessThan(1);
-  });
-
-  test("every bad document of the tables", () => {
-    const slow = [...PLAYBOOKS, ...BAD_INVENTORIES].map((document) => ({
-      title: document.title,
-      seconds: secondsFor(document),
-    }));
-    expect(slow.filter(({ seconds }) => seconds >= 1)).toEqual([]);
+    expect(inASecond(() => load(text)).kind).toBe("faults");
   });
 });
 
-function secondsFor({ text }: Pick<BadDocument, "text">): number {
-  const before = cpuUsage();
-  const result = load(text);
-  const { user } = cpuUsage(before);
-  expect(result.kind).toBe("faults");
-  return user / 1e6;
+/** Of this thread: other tests and other people on the machine do not count. */
+function inASecond<T>(work: () => T): T {
+  const before = threadCpuUsage();
+  const result = work();
+  expect(threadCpuUsage(before).user / 1e6).toBeLessThan(1);
+  return result;
 }
 
 describe("what a fault says", () => {

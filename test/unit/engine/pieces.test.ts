@@ -27,8 +27,14 @@ describe("chance", () => {
 
   test("spreads a retry over all of an interval that doubles with each attempt, up to five minutes", () => {
     const policy = { attempts: 9, delayMs: 1000, on: ["transient"] } as const;
-    const delays = (attempt: number): readonly number[] => Array.from({ length: 200 }, (_, seed) => retryDelayMs(policy, `${seed}`, "a", attempt));
-    for (const [attempt, ceiling] of [[2, 1000], [3, 2000], [5, 8000], [30, 300_000]] as const) {
+    const delays = (attempt: number): readonly number[] =>
+      Array.from({ length: 200 }, (_, seed) => retryDelayMs(policy, `${seed}`, "a", attempt));
+    for (const [attempt, ceiling] of [
+      [2, 1000],
+      [3, 2000],
+      [5, 8000],
+      [30, 300_000],
+    ] as const) {
       const seen = delays(attempt);
       expect(Math.max(...seen)).toBeLessThanOrEqual(ceiling);
       expect(Math.max(...seen)).toBeGreaterThan(ceiling * 0.9);
@@ -60,9 +66,12 @@ describe("ids of runs", () => {
     expect(isRunId(id)).toBe(true);
   });
 
-  test.each(["../../etc", "20261121-031500-k3f9/..", "", "latest", "20261121-031500-K3F9"])("%j names no folder", (text) => {
-    expect(isRunId(text)).toBe(false);
-  });
+  test.each(["../../etc", "20261121-031500-k3f9/..", "", "latest", "20261121-031500-K3F9"])(
+    "%j names no folder",
+    (text) => {
+      expect(isRunId(text)).toBe(false);
+    },
+  );
 });
 
 describe("secret references", () => {
@@ -80,9 +89,15 @@ describe("secret references", () => {
     }
   });
 
-  test.each(["env:NOT_SET", "env:toString", "file:relative", "file:/nowhere/at/all", "aws-kms:x"])("%s is refused", async (ref) => {
-    await expect(secretResolver({}).resolve(ref, signal)).rejects.toMatchObject({ code: "SECRET_UNRESOLVED", class: "permanent" });
-  });
+  test.each(["env:NOT_SET", "env:toString", "file:relative", "file:/nowhere/at/all", "aws-kms:x"])(
+    "%s is refused",
+    async (ref) => {
+      await expect(secretResolver({}).resolve(ref, signal)).rejects.toMatchObject({
+        code: "SECRET_UNRESOLVED",
+        class: "permanent",
+      });
+    },
+  );
 
   test("a password where a reference belongs is refused without being repeated", async () => {
     const refused = secretResolver({}).resolve("hunter22", signal);
@@ -95,7 +110,10 @@ describe("what a step throws", () => {
   const redactor = createRedactor();
 
   test("keeps its class, code and hint when it is a StepError", () => {
-    const error = new StepError("subject", "BACKUP_DAMAGED", "short file", { hint: "look", details: { file: "a", rate: 1.5, size: 3n } });
+    const error = new StepError("subject", "BACKUP_DAMAGED", "short file", {
+      hint: "look",
+      details: { file: "a", rate: 1.5, size: 3n },
+    });
     expect(stepFailure(error, redactor)).toEqual({
       class: "subject",
       code: "BACKUP_DAMAGED",

@@ -1,7 +1,13 @@
 import { describe, expect, test } from "vitest";
 import { formatLsn, parseLsn } from "../../../src/formats/postgres/lsn.ts";
 import { parseLogTime } from "../../../src/formats/postgres/log-time.ts";
-import { formatHistoryName, formatSegmentName, nextSegmentName, parseWalFileName, segmentOf } from "../../../src/formats/postgres/wal-file-name.ts";
+import {
+  formatHistoryName,
+  formatSegmentName,
+  nextSegmentName,
+  parseWalFileName,
+  segmentOf,
+} from "../../../src/formats/postgres/wal-file-name.ts";
 
 const MB = 1024 * 1024;
 
@@ -31,11 +37,26 @@ describe("WAL file names", () => {
   });
   test("are told apart by their endings", () => {
     expect(parseWalFileName("00000002.history", 16 * MB)).toEqual({ kind: "timeline-history", timeline: 2 });
-    expect(parseWalFileName("000000010000000000000004.partial", 16 * MB)).toEqual({ kind: "partial", timeline: 1, segment: 4n });
-    expect(parseWalFileName("000000010000000000000004.00000028.backup", 16 * MB)).toEqual({ kind: "backup-history", timeline: 1, segment: 4n, offset: 0x28 });
+    expect(parseWalFileName("000000010000000000000004.partial", 16 * MB)).toEqual({
+      kind: "partial",
+      timeline: 1,
+      segment: 4n,
+    });
+    expect(parseWalFileName("000000010000000000000004.00000028.backup", 16 * MB)).toEqual({
+      kind: "backup-history",
+      timeline: 1,
+      segment: 4n,
+      offset: 0x28,
+    });
     expect(formatHistoryName(10)).toBe("0000000A.history");
   });
-  test.each(["00000001000000000000010A", "archive_status", "000000010000000000000004.tmp", "00000001000000000000000g", "0000000100000000000000041"])("%s is no WAL of 16 MiB segments", (name) => {
+  test.each([
+    "00000001000000000000010A",
+    "archive_status",
+    "000000010000000000000004.tmp",
+    "00000001000000000000000g",
+    "0000000100000000000000041",
+  ])("%s is no WAL of 16 MiB segments", (name) => {
     expect(parseWalFileName(name, 16 * MB)).toBeUndefined();
   });
 });

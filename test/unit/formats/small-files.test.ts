@@ -17,13 +17,25 @@ START TIMELINE: 1
 
 describe("backup_label", () => {
   test("says where recovery begins", () => {
-    expect(parseBackupLabel(LABEL)).toMatchObject({ startLsn: 0x4000028n, startSegment: "000000010000000000000004", timeline: 1, method: "streamed", from: "primary", label: "pg_basebackup base backup", incrementalFromLsn: null });
+    expect(parseBackupLabel(LABEL)).toMatchObject({
+      startLsn: 0x4000028n,
+      startSegment: "000000010000000000000004",
+      timeline: 1,
+      method: "streamed",
+      from: "primary",
+      label: "pg_basebackup base backup",
+      incrementalFromLsn: null,
+    });
   });
   test("of an incremental backup names its predecessor", () => {
-    expect(parseBackupLabel(`${LABEL}INCREMENTAL FROM LSN: 0/2000028\nINCREMENTAL FROM TLI: 1\n`).incrementalFromLsn).toBe(0x2000028n);
+    expect(
+      parseBackupLabel(`${LABEL}INCREMENTAL FROM LSN: 0/2000028\nINCREMENTAL FROM TLI: 1\n`).incrementalFromLsn,
+    ).toBe(0x2000028n);
   });
   test("cannot be overridden by line breaks in its label text", () => {
-    expect(parseBackupLabel(`${LABEL}START WAL LOCATION: 0/9000028 (file 000000010000000000000009)\n`).startLsn).toBe(0x4000028n);
+    expect(parseBackupLabel(`${LABEL}START WAL LOCATION: 0/9000028 (file 000000010000000000000009)\n`).startLsn).toBe(
+      0x4000028n,
+    );
   });
   test("without a start is refused", () => {
     expect(() => parseBackupLabel("LABEL: x\n")).toThrow(expect.objectContaining({ code: "BACKUP_LABEL_SYNTAX" }));
@@ -32,21 +44,32 @@ describe("backup_label", () => {
 
 describe("history files", () => {
   test("a backup's says when and where it ended", () => {
-    const history = parseBackupHistoryFile(`${LABEL.replace("CHECKPOINT", "STOP WAL LOCATION: 0/4000100 (file 000000010000000000000004)\nCHECKPOINT")}STOP TIME: 2026-11-21 01:21:08 UTC\nSTOP TIMELINE: 1\n`);
-    expect(history).toMatchObject({ stopLsn: 0x4000100n, stopTimeline: 1, endedWallUs: Date.parse("2026-11-21T01:21:08Z") * 1000 });
+    const history = parseBackupHistoryFile(
+      `${LABEL.replace("CHECKPOINT", "STOP WAL LOCATION: 0/4000100 (file 000000010000000000000004)\nCHECKPOINT")}STOP TIME: 2026-11-21 01:21:08 UTC\nSTOP TIMELINE: 1\n`,
+    );
+    expect(history).toMatchObject({
+      stopLsn: 0x4000100n,
+      stopTimeline: 1,
+      endedWallUs: Date.parse("2026-11-21T01:21:08Z") * 1000,
+    });
   });
   test("a backup's without an end is refused", () => {
     expect(() => parseBackupHistoryFile(LABEL)).toThrow(expect.objectContaining({ code: "BACKUP_HISTORY_SYNTAX" }));
   });
   test("a timeline's names its ancestors", () => {
-    expect(parseTimelineHistory("1\t0/5000000\tno recovery target specified\n# remark\n\n2\t0/7000000\tbefore x\n", 3)).toEqual([
+    expect(
+      parseTimelineHistory("1\t0/5000000\tno recovery target specified\n# remark\n\n2\t0/7000000\tbefore x\n", 3),
+    ).toEqual([
       { timeline: 1, switchLsn: 0x5000000n, reason: "no recovery target specified" },
       { timeline: 2, switchLsn: 0x7000000n, reason: "before x" },
     ]);
   });
-  test.each(["x\t0/1\ty", "2\t0/1\ty\n1\t0/2\tz", "3\t0/1\ty", "1 nonsense"])("a timeline's with %j is refused", (text) => {
-    expect(() => parseTimelineHistory(text, 3)).toThrow(expect.objectContaining({ code: "TIMELINE_HISTORY_SYNTAX" }));
-  });
+  test.each(["x\t0/1\ty", "2\t0/1\ty\n1\t0/2\tz", "3\t0/1\ty", "1 nonsense"])(
+    "a timeline's with %j is refused",
+    (text) => {
+      expect(() => parseTimelineHistory(text, 3)).toThrow(expect.objectContaining({ code: "TIMELINE_HISTORY_SYNTAX" }));
+    },
+  );
 });
 
 const MANIFEST = `{ "PostgreSQL-Backup-Manifest-Version": 2,
@@ -63,7 +86,11 @@ const MANIFEST = `{ "PostgreSQL-Backup-Manifest-Version": 2,
 describe("backup_manifest", () => {
   test("is read with its 64-bit system identifier intact", () => {
     const manifest = parseBackupManifest(Buffer.from(sealManifest(MANIFEST)));
-    expect(manifest).toMatchObject({ version: 2, systemIdentifier: "7710427983699206634", walRanges: [{ timeline: 1, startLsn: 0x4000028n, endLsn: 0x4000100n }] });
+    expect(manifest).toMatchObject({
+      version: 2,
+      systemIdentifier: "7710427983699206634",
+      walRanges: [{ timeline: 1, startLsn: 0x4000028n, endLsn: 0x4000100n }],
+    });
     expect(manifest.files.map((file) => [file.path, file.checksum])).toEqual([
       ["PG_VERSION", { algorithm: "CRC32C", hex: "8a744722" }],
       ["ba", { algorithm: "NONE", hex: "" }],
@@ -97,11 +124,18 @@ function walPage(): Buffer {
 describe("first page of a WAL segment", () => {
   const expected = { timeline: 1, segment: 4n, segmentBytes: 16 * 1024 * 1024, systemIdentifier: "77" };
   test("is recognised", () => {
-    expect(readWalPageHeader(walPage())).toMatchObject({ kind: "header", header: { major: 18, systemIdentifier: "77", timeline: 1 } });
+    expect(readWalPageHeader(walPage())).toMatchObject({
+      kind: "header",
+      header: { major: 18, systemIdentifier: "77", timeline: 1 },
+    });
     expect(checkSegmentHeader(walPage(), expected)).toBeUndefined();
   });
   test("of another system is foreign", () => {
-    expect(checkSegmentHeader(walPage(), { ...expected, systemIdentifier: "78" })).toEqual({ kind: "foreign", seen: "77", expected: "78" });
+    expect(checkSegmentHeader(walPage(), { ...expected, systemIdentifier: "78" })).toEqual({
+      kind: "foreign",
+      seen: "77",
+      expected: "78",
+    });
   });
   test.each([
     ["another segment", walPage(), { ...expected, segment: 5n }],

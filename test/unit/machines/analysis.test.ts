@@ -1,10 +1,17 @@
 import { describe, expect, test } from "vitest";
 import { PHASES } from "../../../src/drills/phases.ts";
-import { analyseChart, analysePlan, type Finding, formatFinding, requireSound } from "../../../src/machines/analysis.ts";
+import {
+  analyseChart,
+  analysePlan,
+  type Finding,
+  formatFinding,
+  requireSound,
+} from "../../../src/machines/analysis.ts";
 import { type Demands, DISRUPTIVE_STEP_DEMANDS, DRILL_DEMANDS, STEP_DEMANDS } from "../../../src/machines/demands.ts";
 import { drillTable } from "../../../src/machines/drill-table.ts";
 import { type ChartTable, type Edge, edgeLabel } from "../../../src/machines/edges.ts";
-import { type StepShape, stepTable } from "../../../src/machines/step-table.ts";
+import { type StepShape } from "../../../src/machines/step-shape.ts";
+import { stepTable } from "../../../src/machines/step-table.ts";
 import { planOf } from "../../support/machines-plan.ts";
 
 const RETRIED: StepShape = { disruptive: false, attempts: 3, retryOn: ["timeout", "transient"] };
@@ -66,7 +73,14 @@ describe("charts as they are", () => {
 
   test.each([
     ["an unknown step", [{ id: "a", needs: ["nobody"] }], "step a waits for nobody, which is not in recover"],
-    ["a ring", [{ id: "a", needs: ["b"] }, { id: "b", needs: ["a"] }], "the turn of step a never comes"],
+    [
+      "a ring",
+      [
+        { id: "a", needs: ["b"] },
+        { id: "b", needs: ["a"] },
+      ],
+      "the turn of step a never comes",
+    ],
     ["itself", [{ id: "a", needs: ["a"] }], "the turn of step a never comes"],
     ["the same id twice", [{ id: "a" }, { id: "a" }], "two steps have the same id"],
   ])("a plan in which a step waits for %s is refused", (_what, steps, message) => {
@@ -96,9 +110,12 @@ describe("planted faults", () => {
   });
 
   test("a phase that nothing leads to", () => {
-    expect(faults(without(drill, ({ to, from }) => to === "hold" && from === "verify"), DRILL_DEMANDS)).toContain(
-      "reachable hold",
-    );
+    expect(
+      faults(
+        without(drill, ({ to, from }) => to === "hold" && from === "verify"),
+        DRILL_DEMANDS,
+      ),
+    ).toContain("reachable hold");
   });
 
   test("a state from which cleanup cannot be reached, with the way there", () => {
@@ -110,7 +127,12 @@ describe("planted faults", () => {
   });
 
   test("a step that cannot end", () => {
-    expect(faults(without(step, ({ from }) => from === "stopping"), STEP_DEMANDS)).toContain("ends stopping");
+    expect(
+      faults(
+        without(step, ({ from }) => from === "stopping"),
+        STEP_DEMANDS,
+      ),
+    ).toContain("ends stopping");
   });
 
   test("an end that goes around cleanup", () => {
@@ -122,21 +144,50 @@ describe("planted faults", () => {
   });
 
   test.each<[string, ChartTable, Demands, (edge: Edge) => boolean, string]>([
-    ["of a phase", drill, DRILL_DEMANDS, ({ from, event }) => from === "recover" && event === "phase.deadline_passed", "recover"],
+    [
+      "of a phase",
+      drill,
+      DRILL_DEMANDS,
+      ({ from, event }) => from === "recover" && event === "phase.deadline_passed",
+      "recover",
+    ],
     ["of stopping", drill, DRILL_DEMANDS, ({ event }) => event === "stopping.deadline_passed", "stopping"],
     ["of cleanup", drill, DRILL_DEMANDS, ({ event }) => event === "cleanup.deadline_passed", "cleanup"],
-    ["of a stop", step, STEP_DEMANDS, ({ from, event }) => from === "stopping" && (event === "step.stop_overdue" || event === "ABANDON"), "stopping"],
-    ["of passing over", step, STEP_DEMANDS, ({ from, event }) => from === "skipping" && event === "ABANDON", "skipping"],
-    ["of guards", disruptive, DISRUPTIVE_STEP_DEMANDS, ({ from, event }) => from === "guarded" && event === "STOP", "guarded"],
+    [
+      "of a stop",
+      step,
+      STEP_DEMANDS,
+      ({ from, event }) => from === "stopping" && (event === "step.stop_overdue" || event === "ABANDON"),
+      "stopping",
+    ],
+    [
+      "of passing over",
+      step,
+      STEP_DEMANDS,
+      ({ from, event }) => from === "skipping" && event === "ABANDON",
+      "skipping",
+    ],
+    [
+      "of guards",
+      disruptive,
+      DISRUPTIVE_STEP_DEMANDS,
+      ({ from, event }) => from === "guarded" && event === "STOP",
+      "guarded",
+    ],
     ["of waiting", step, STEP_DEMANDS, ({ from, event }) => from === "waiting" && event === "STOP", "waiting"],
   ])("a missing deadline %s", (_what, table, demands, drop, state) => {
-    const found = analyseChart(without(table, drop), demands).find((each) => each.rule === "deadline" && each.state === state);
+    const found = analyseChart(without(table, drop), demands).find(
+      (each) => each.rule === "deadline" && each.state === state,
+    );
     expect(found?.message).toBe(`no deadline ends the wait in ${state}`);
-    if (state !== table.initial) expect(found?.path.at(-1)?.to).toBe(state);
+    expect(found?.path.at(-1)?.to ?? table.initial).toBe(state);
   });
 
   test("a step that runs without any deadline", () => {
-    const cut = without(step, ({ from, event }) => from === "running" && (event === "step.deadline_passed" || event === "STOP"));
+    const cut = without(
+      step,
+      ({ from, event }) => from === "running" && (event === "step.deadline_passed" || event === "STOP"),
+    );
     expect(faults(cut, STEP_DEMANDS)).toContain("deadline running");
   });
 
@@ -146,12 +197,17 @@ describe("planted faults", () => {
   });
 
   test("a stop that does not tell the steps", () => {
-    const states = drill.states.map((row) => (row.name === "stopping" ? { ...row, orders: ["armStoppingDeadline"] } : row));
+    const states = drill.states.map((row) =>
+      row.name === "stopping" ? { ...row, orders: ["armStoppingDeadline"] } : row,
+    );
     expect(faults({ ...drill, states }, DRILL_DEMANDS)).toEqual(["order stopping"]);
   });
 
   test("a disruptive step that runs without its guards, with the shortest way around", () => {
-    const [found, ...others] = analyseChart(withEdge(disruptive, "waiting", "step.forced", "ready"), DISRUPTIVE_STEP_DEMANDS);
+    const [found, ...others] = analyseChart(
+      withEdge(disruptive, "waiting", "step.forced", "ready"),
+      DISRUPTIVE_STEP_DEMANDS,
+    );
     expect(found?.message).toBe("running can be reached without guarded");
     expect(pathOf(found)).toEqual(["waiting --step.forced--> ready", "ready --step.started--> running"]);
     expect(formatFinding(found ?? never())).toBe(

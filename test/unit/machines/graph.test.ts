@@ -39,7 +39,8 @@ describe("the whole as one picture", () => {
     expect(text).toContain("s5 -.-> s6");
     expect(text).toContain('d_recover -->|"phase.deadline_passed"| d_stopping');
     expect(text).toContain('subgraph c2["guarded step"]');
-    for (const [, id] of text.matchAll(/\|? (?:-->|-\.->)(?:\|"[^"]*"\|)? (\w+)$/gmu)) expect(text).toMatch(new RegExp(`^ +${id}[([{]`, "mu"));
+    for (const [, id] of text.matchAll(/\|? (?:-->|-\.->)(?:\|"[^"]*"\|)? (\w+)$/gmu))
+      expect(text).toMatch(new RegExp(`^ +${id}[([{]`, "mu"));
   });
 
   test("in DOT has every phase, step and chart, and its braces and quotes match", () => {
@@ -55,7 +56,18 @@ describe("the whole as one picture", () => {
     expect(JSON.parse(JSON.stringify(config))).toEqual(config);
     // XState's config type knows literal configs only; that it takes this one is what is being tested.
     const machine = createMachine(config as Parameters<typeof createMachine>[0]);
-    expect(Object.keys(machine.states)).toEqual(["idle", "prepare", "disaster", "recover", "verify", "hold", "return", "stopping", "cleanup", "finished"]);
+    expect(Object.keys(machine.states)).toEqual([
+      "idle",
+      "prepare",
+      "disaster",
+      "recover",
+      "verify",
+      "hold",
+      "return",
+      "stopping",
+      "cleanup",
+      "finished",
+    ]);
     const restore = machine.states["recover"]?.states["restore"];
     expect(restore?.description).toBe("Step restore; uses test/step; needs sandbox");
     expect(Object.keys(restore?.states ?? {})).toContain("backoff");
@@ -76,12 +88,22 @@ describe("hostile titles", () => {
     "\\N \\G \\l",
     "long ".repeat(500),
   ];
-  const steps = words.map((word, index): StepSketch => ({ id: `s.${index}#${word}`, title: word, uses: word, needs: [] }));
-  const plan = { ...planOf({ verify: [...steps, { id: "__proto__", needs: [] }, { id: "constructor", needs: [] }] }), title: words.join(" ") };
+  const steps = words.map((word, index): StepSketch => ({
+    id: `s.${index}#${word}`,
+    title: word,
+    uses: word,
+    needs: [],
+  }));
+  const plan = {
+    ...planOf({ verify: [...steps, { id: "__proto__", needs: [] }, { id: "constructor", needs: [] }] }),
+    title: words.join(" "),
+  };
 
   test("in Mermaid stay inside their quotes", () => {
     for (const line of toMermaid(plan).trimEnd().split("\n").slice(2)) {
-      expect(line).toMatch(/^ +(?:subgraph \w+\["[^"]*"\]|end|\w+(?:\(\[?|\[|\{\{)"(?:[^"<>]|<br\/>)*"(?:\]?\)|\]|\}\})|\w+ (?:-->(?:\|"[^"|<>]*"\|)?|-\.->) \w+)$/u);
+      expect(line).toMatch(
+        /^ +(?:subgraph \w+\["[^"]*"\]|end|\w+(?:\(\[?|\[|\{\{)"(?:[^"<>]|<br\/>)*"(?:\]?\)|\]|\}\})|\w+ (?:-->(?:\|"[^"|<>]*"\|)?|-\.->) \w+)$/u,
+      );
     }
     expect(toMermaid(plan).split("\n")[1]).not.toMatch(/[{}<>"`]/u);
   });
@@ -101,13 +123,15 @@ describe("hostile titles", () => {
     for (const key of Object.keys(states)) expect(key).toMatch(/^[A-Za-z]\w*$/u);
   });
 
-  test.each([["Mermaid", toMermaid], ["DOT", toDot], ["the dump", dumpCharts], ["Stately", (p: typeof plan) => JSON.stringify(toStately(p))]])(
-    "in %s bring no control, bidirectional or broken character",
-    (_name, draw) => {
-      expect(draw(plan)).not.toMatch(/[\p{Cs}\p{Cf}]|(?!\n)\p{Cc}|[\u2028\u2029]/u);
-      expect(draw(plan).isWellFormed()).toBe(true);
-    },
-  );
+  test.each([
+    ["Mermaid", toMermaid],
+    ["DOT", toDot],
+    ["the dump", dumpCharts],
+    ["Stately", (p: typeof plan) => JSON.stringify(toStately(p))],
+  ])("in %s bring no control, bidirectional or broken character", (_name, draw) => {
+    expect(draw(plan)).not.toMatch(/[\p{Cs}\p{Cf}]|(?!\n)\p{Cc}|[\u2028\u2029]/u);
+    expect(draw(plan).isWellFormed()).toBe(true);
+  });
 });
 
 test("plain text is one line of at most the characters allowed", () => {

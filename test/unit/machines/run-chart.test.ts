@@ -44,7 +44,9 @@ describe("phases", () => {
   });
 
   test("a failed verify runs all its checks, passes over hold and still returns", () => {
-    const { say } = scriptOf(planOf({ verify: [{ id: "a" }, { id: "b" }], hold: [{ id: "h" }], return: [{ id: "z" }] }));
+    const { say } = scriptOf(
+      planOf({ verify: [{ id: "a" }, { id: "b" }], hold: [{ id: "h" }], return: [{ id: "z" }] }),
+    );
     say(r.started(), r.begun("verify"), r.start("a"));
     expect(say(r.checkFailed("a"))).toEqual(["startStep b 1"]);
     expect(say(r.start("b"), r.success("b"))).toEqual(["beginPhase return"]);
@@ -74,7 +76,15 @@ describe("phases", () => {
   });
 
   test("a failure stops what runs beside it, and the phase is left when that has ended", () => {
-    const { say } = scriptOf(planOf({ recover: [{ id: "a", needs: [] }, { id: "b", needs: [] }, { id: "c", needs: ["b"] }] }));
+    const { say } = scriptOf(
+      planOf({
+        recover: [
+          { id: "a", needs: [] },
+          { id: "b", needs: [] },
+          { id: "c", needs: ["b"] },
+        ],
+      }),
+    );
     expect(say(r.started(), r.begun("recover"), r.start("a"), r.start("b")).slice(1)).toEqual([
       "startStep a 1",
       "startStep b 1",
@@ -87,7 +97,11 @@ describe("phases", () => {
 
 describe("needs", () => {
   test("a step starts as soon as all it needs succeeded", () => {
-    const steps = [{ id: "a", needs: [] }, { id: "b", needs: [] }, { id: "c", needs: ["a", "b"] }];
+    const steps = [
+      { id: "a", needs: [] },
+      { id: "b", needs: [] },
+      { id: "c", needs: ["a", "b"] },
+    ];
     const { say } = scriptOf(planOf({ verify: steps }));
     say(r.started(), r.begun("verify"), r.start("a"), r.start("b"));
     expect(say(r.success("a"))).toEqual([]);
@@ -95,7 +109,12 @@ describe("needs", () => {
   });
 
   test("what needs a step that did not succeed is passed over, and so is what needs that", () => {
-    const steps = [{ id: "a", needs: [] }, { id: "b", needs: ["a"] }, { id: "c", needs: ["b"] }, { id: "d", after: "c" }];
+    const steps = [
+      { id: "a", needs: [] },
+      { id: "b", needs: ["a"] },
+      { id: "c", needs: ["b"] },
+      { id: "d", after: "c" },
+    ];
     const { say, states } = scriptOf(planOf({ verify: steps }));
     say(r.started(), r.begun("verify"), r.start("a"));
     expect(say(r.checkFailed("a"))).toEqual(["skipStep b needs_not_met"]);
@@ -117,11 +136,14 @@ describe("attempts", () => {
     expect(states()).toEqual({ a: "errored" });
   });
 
-  test.each(["permanent", "subject", "timeout"] as const)("an error of class %s is not, unless it is named", (failure) => {
-    const { say } = scriptOf(planOf({ recover: [{ id: "a", retry: TWICE }] }));
-    say(r.started(), r.begun("recover"), r.start("a"));
-    expect(say(r.error("a", 1, failure))).toEqual(["beginCleanup"]);
-  });
+  test.each(["permanent", "subject", "timeout"] as const)(
+    "an error of class %s is not, unless it is named",
+    (failure) => {
+      const { say } = scriptOf(planOf({ recover: [{ id: "a", retry: TWICE }] }));
+      say(r.started(), r.begun("recover"), r.start("a"));
+      expect(say(r.error("a", 1, failure))).toEqual(["beginCleanup"]);
+    },
+  );
 
   test("a step that takes too long is stopped, and has timed out when it has stopped", () => {
     const { say, states } = scriptOf(planOf({ recover: [{ id: "a", retry: TWICE }] }));
@@ -228,7 +250,14 @@ describe("stopping", () => {
   });
 
   test("a step in doubt stops the run, even an optional one", () => {
-    const { say, run } = scriptOf(planOf({ recover: [{ id: "a", required: false, needs: [] }, { id: "b", needs: [] }] }));
+    const { say, run } = scriptOf(
+      planOf({
+        recover: [
+          { id: "a", required: false, needs: [] },
+          { id: "b", needs: [] },
+        ],
+      }),
+    );
     say(r.started(), r.begun("recover"), r.start("a"), r.start("b"));
     expect(say(r.doubt("a"))).toEqual(["armStoppingDeadline", "stopStep b 1"]);
     expect(run.stopReason).toEqual({ kind: "in_doubt", step: "a" });
@@ -312,7 +341,12 @@ describe("outstanding", () => {
   };
 
   test("is what was asked and not answered", () => {
-    const plan = planOf({ recover: [{ id: "a", needs: [], retry: TWICE }, { id: "b", needs: [] }] });
+    const plan = planOf({
+      recover: [
+        { id: "a", needs: [], retry: TWICE },
+        { id: "b", needs: [] },
+      ],
+    });
     expect(asked(plan)).toEqual([]);
     expect(asked(plan, r.started())).toEqual(["beginPhase recover"]);
     expect(asked(plan, r.started(), r.begun("recover"), r.start("b"))).toEqual(["startStep a 1"]);

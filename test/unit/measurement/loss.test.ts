@@ -112,7 +112,7 @@ describe("the recovery point", () => {
     expect(loss.recoveryPointAge).toMatchObject({
       valueUs: 5_000_000,
       basis: "estimate",
-      source: expect.stringContaining("pg_last_xact_replay_timestamp()"),
+      source: "commit time of the last replayed transaction (pg_last_xact_replay_timestamp())",
     });
     expect(objectives.rpo).toMatchObject({ compared: "recovery_point_age", basis: "estimate" });
   });

@@ -4,23 +4,31 @@ import { measure } from "../../../src/drills/measure.ts";
 import { decide, type Findings } from "../../../src/drills/measurement/verdict.ts";
 import type { CheckRow } from "../../../src/drills/measurement/steps-schema.ts";
 import { RULE_NAMES, type RuleName, RULES, RESULTS } from "../../../src/drills/measurement/verdict-schema.ts";
-import { complete, recovered } from "../../support/measure-drill.ts";
+import { complete, recovered, sandboxed } from "../../support/measure-drill.ts";
 import { drillPlan } from "../../support/measure-plan.ts";
 
 const check: CheckRow = {
-  step: "rows", title: "rows", phase: "verify", required: true, status: "passed",
-  expected: "1", actual: "1", coverage: null, reason: null, waived: false,
+  step: "rows",
+  title: "rows",
+  phase: "verify",
+  required: true,
+  status: "passed",
+  expected: "1",
+  actual: "1",
+  coverage: null,
+  reason: null,
+  waived: false,
 };
 
 const fine: Findings = {
   finished: true,
-    cleanup: { status: "verified", problem: null },
-    checks: [check],
-    actions: [],
-    inDoubt: [],
-    halts: [],
-    deadlines: [],
-    deviations: [],
+  cleanup: { status: "verified", problem: null },
+  checks: [check],
+  actions: [],
+  inDoubt: [],
+  halts: [],
+  deadlines: [],
+  deviations: [],
   rto: { verdict: "met", reason: "r", recovered: true },
   rpo: { verdict: "met", reason: "r" },
 };
@@ -64,13 +72,20 @@ test.each(causes)("%s alone gives its result", (rule, cause) => {
 });
 
 test("of every set of causes the first by precedence names the result, and none is lost", () => {
+  const wrong: unknown[] = [];
   for (let set = 0; set < 2 ** causes.length; set += 1) {
     const chosen = causes.filter((_, index) => (set & (1 << index)) !== 0);
-    const verdict = decide(chosen.reduce((findings, [, cause]) => cause(findings), fine));
-    const rules = expectedRules(chosen.map(([rule]) => rule));
-    expect(verdict.rule).toBe(rules[0]);
-    expect(verdict.reasons.map((reason) => reason.rule)).toEqual(rules);
+    const { rule, result, exitCode, reasons } = decide(chosen.reduce((findings, [, cause]) => cause(findings), fine));
+    const expected = expectedRules(chosen.map(([name]) => name));
+    const all = reasons.map((reason) => reason.rule);
+    const right =
+      all.join() === expected.join() &&
+      rule === expected[0] &&
+      result === RULES[rule] &&
+      exitCode === EXIT_CODES[result];
+    if (!right) wrong.push({ chosen: chosen.map(([name]) => name), all });
   }
+  expect(wrong).toEqual([]);
 });
 
 function expectedRules(chosen: readonly RuleName[]): readonly RuleName[] {
@@ -110,6 +125,11 @@ describe("--objectives=warn", () => {
       recovered().phase("verify").checkFails("rows", 5).pass("amcheck", 5).cleanup("sb-1").records,
     );
     expect(exitCodeOf(failed, "warn")).toBe(1);
+    const gone = measure(
+      drillPlan({ objectives: { rtoMs: 5000 } }),
+      sandboxed().timesOut("restore", 60_000).cleanup("sb-1").records,
+    );
+    expect([gone.result, exitCodeOf(gone, "warn")]).toEqual(["failed", 1]);
     const open = measure(drillPlan(), recovered().records);
     expect(exitCodeOf(open, "warn")).toBe(3);
   });

@@ -27,9 +27,15 @@ const CLIENTS = /\] (?:client backend|not initialized|walsender|background worke
 const STOP_REASON =
   /(?:invalid (?:magic number|record length|record offset|resource manager ID|info bits|contrecord length|prev-link|page)|incorrect resource manager data checksum|record with (?:incorrect|invalid)|unexpected pageaddr|out-of-sequence (?:page address|timeline ID)|missing contrecord|there is no contrecord flag|WAL file is from different database system|archive file "[^"]+" has wrong size|record length .* too long|contrecord is requested)/u;
 
+/** What a `restore_command` prints lands in the same log: a megabyte without a line break must not stop a pattern. */
+const LONGEST_LINE = 4096;
+
 /** Only the last start counts: a second attempt appends to the same log. */
 export function readReplayLog(text: string): ReplayLog {
-  const lines = text.slice(Math.max(0, text.lastIndexOf("starting PostgreSQL"))).split("\n");
+  const lines = text
+    .slice(Math.max(0, text.lastIndexOf("starting PostgreSQL")))
+    .split("\n")
+    .map((line) => line.slice(0, LONGEST_LINE));
   return {
     fatal: fatalOf(lines),
     redoDoneAt: last(lines, /redo done at ([0-9A-F]+\/[0-9A-F]+)/u),
@@ -40,7 +46,7 @@ export function readReplayLog(text: string): ReplayLog {
     consistent: lines.some((line) => line.includes("consistent recovery state reached")),
     redoStarted: lines.some((line) => line.includes("redo starts at")),
     waitsForWalAt: last(lines, /waiting for WAL to become available at ([0-9A-F]+\/[0-9A-F]+)/u),
-    killed: last(lines, /((?:startup|[\w ]+) process \(PID \d+\) was terminated by signal .+)$/u),
+    killed: last(lines, /LOG:\s+(.{0,80}process \(PID \d+\) was terminated by signal .+)$/u),
   };
 }
 
