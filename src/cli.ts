@@ -126,7 +126,7 @@ function declare(name: string, summary: string, load: Load): Command {
 function playbookOptions(command: Command, argument = "<playbook>"): Command {
   return command
     .argument(argument)
-    .option("--inventory <file>", "systems (default: inventory.yaml beside the playbook)")
+    .option("--inventory <file>", "systems (default: inventory.yaml beside the playbook, or here)")
     .option("--system <name>", "system under drill")
     .option("--param <name=value...>", "parameter of the playbook");
 }

@@ -16,7 +16,7 @@ const INPUT_CODES: ReadonlySet<string> = new Set([
   "RUN_FINISHED",
   "RUN_INCOMPLETE",
   "RUN_LOCKED",
-  "RUNS_HALTED",
+  "HALTED",
   "HALT_WHO_AND_WHY",
   "STEP_UNKNOWN",
   "PARAM_SYNTAX",

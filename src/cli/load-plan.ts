@@ -58,16 +58,18 @@ function decode(bytes: Uint8Array): string {
   return new TextDecoder().decode(bytes);
 }
 
-/** `--inventory`, else `inventory.yaml` beside the playbook when there is one. */
+/** `--inventory`, else `inventory.yaml` beside the playbook or in the current folder when there is one. */
 async function inventoryFor(io: CliIo, playbook: string, options: Options): Promise<string | null> {
   const named = text(options, "inventory");
   if (named !== undefined) return named;
-  const beside = join(dirname(playbook), "inventory.yaml");
-  const there = await access(resolve(io.cwd, beside)).then(
-    () => true,
-    () => false,
-  );
-  return there ? beside : null;
+  for (const candidate of [join(dirname(playbook), "inventory.yaml"), "inventory.yaml"]) {
+    const there = await access(resolve(io.cwd, candidate)).then(
+      () => true,
+      () => false,
+    );
+    if (there) return candidate;
+  }
+  return null;
 }
 
 function faultsOf(parsed: Parsed<unknown> | null): readonly Fault[] {

@@ -33,7 +33,7 @@ export function givenUpAt(plan: Plan, records: readonly Recorded[], runs: readon
 
 function turnsAway(record: Recorded, phases: ReadonlySet<PhaseName>): boolean {
   switch (record.type) {
-    case "run.resumed":
+    case "run.halted":
     case "cleanup.begun":
       return true;
     case "phase.deadline_passed":

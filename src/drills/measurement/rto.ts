@@ -71,7 +71,7 @@ function compare(value: MeasuredDuration, targetUs: number): Judgement {
 function withoutRecovery(sources: Sources, elapsed: Duration, targetUs: number): Judgement {
   const [fault] = subjectFaults(sources.runs);
   if (elapsed.status === "measured" && fault !== undefined) {
-    const why = fault.failure?.message ?? "the check failed";
+    const why = fault.failure?.code ?? "the check answered no";
     return missed(`not recovered: step '${fault.step.id}' ended it after ${elapsed.text} (${why})`);
   }
   if (elapsed.status === "measured" && elapsed.loUs > targetUs) {

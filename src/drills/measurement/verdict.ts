@@ -128,7 +128,7 @@ function gaps({ finished, rto, rpo, checks, actions }: Findings): readonly Reaso
     reasons.push(
       because(
         "CHECK_NOT_MEASURED",
-        silent.map(silence).join("; "),
+        silence(silent),
         silent.map((check) => check.step),
       ),
     );
@@ -153,8 +153,13 @@ function isSilent(check: CheckRow): boolean {
   return check.required && !check.waived && (check.status === "error" || check.status === "not_run");
 }
 
-function silence(check: CheckRow): string {
-  return `check '${check.step}' ${check.status === "error" ? "gave no answer" : "was not run"}: ${check.reason ?? "no reason given"}`;
+/** Checks that are silent for the same reason share a sentence. */
+function silence(checks: readonly CheckRow[]): string {
+  const said = (check: CheckRow): string =>
+    `${check.status === "error" ? "without an answer" : "not run"}: ${check.reason ?? "no reason given"}`;
+  return [...Map.groupBy(checks, said)]
+    .map(([why, same]) => `${same.length === 1 ? "check" : "checks"} ${quoted(same.map((check) => check.step))} ${why}`)
+    .join("; ");
 }
 
 const quoted = (ids: readonly string[]): string => ids.map((id) => `'${id}'`).join(", ");

@@ -66,7 +66,8 @@ function decode(line: string): JournalRecord | null {
 
 /** A journal has one version, that of its first record; another one further on is damage. */
 function refuseVersion(record: JournalRecord): LineCheck {
-  if (record.seq !== 1) return { kind: "damaged", reason: "its version is not that of the first record" };
+  if (record.seq !== 1 || typeof record.v !== "number")
+    return { kind: "damaged", reason: "it has no version, or another than the first record" };
   throw new FiredrillError("JOURNAL_VERSION", `This journal has version ${String(record.v)}; version 1 can be read.`, {
     hint: "Use the version of Firedrill that wrote it.",
   });

@@ -12,6 +12,10 @@ export type Selection =
   | { readonly kind: "before"; readonly wallUs: number; readonly text: string };
 
 export const findInput = z.strictObject({
+  system: z
+    .string()
+    .optional()
+    .describe("System of the inventory whose backups are meant; must be the one under drill. Default: that one."),
   select: z
     .string()
     .transform(toSelection)

@@ -40,7 +40,7 @@ export function findBackupStep(deps: { readonly sources: BackupSources }): Step<
     defaultTimeoutMs: 10 * 60_000,
     needsSystem: true,
     async run(input, ctx) {
-      const system = requireSystem(ctx.system);
+      const system = requireSystem(ctx.system, input.system);
       const found = await listAll(system, deps.sources, ctx.signal);
       const answer = selectFrom(found, system, input, ctx);
       const { backup } = answer;
@@ -71,9 +71,16 @@ export function findBackupStep(deps: { readonly sources: BackupSources }): Step<
   });
 }
 
-function requireSystem(system: SystemSnapshot | null): SystemSnapshot {
+function requireSystem(system: SystemSnapshot | null, named: string | undefined): SystemSnapshot {
   if (system === null)
     throw new StepError("permanent", "BACKUP_NO_SYSTEM", "backup/find needs a system", { hint: "Run with --system." });
+  if (named !== undefined && named !== system.name)
+    throw new StepError(
+      "permanent",
+      "BACKUP_OTHER_SYSTEM_NAMED",
+      `backup/find names the system ${named}, and the drill is of ${system.name}`,
+      { hint: "Leave `system:` out, or run with the --system that it names." },
+    );
   if (system.backups.length > 0) return system;
   throw new StepError("permanent", "BACKUP_NO_LOCATION", `system ${system.name} names no backups`, {
     hint: "Add `backups:` to it in the inventory.",

@@ -47,7 +47,7 @@ describe("the server of a restored copy", () => {
   });
 
   it("is refused when one setting of the profile is not what it must be", async () => {
-    await using server = await startLab(folder.dir, "primary", history.binaries, history.archive);
+    await using server = await startLab(folder.dir, "primary", history.binaries, join(folder.dir, "another-archive"));
     await using session = await openSession(server.database);
     await expect(assertProfile(session, safeProfile([]))).rejects.toMatchObject({
       code: "SANDBOX_PROFILE",
@@ -125,7 +125,7 @@ describe("the server of a restored copy", () => {
   it("that is killed during recovery is told as killed, and nothing is left running", async () => {
     await using sandbox = await makeSandbox(folder.dir);
     // A restore command that never comes back holds the replay where the kill finds it.
-    const wal = plainFeed(history.archive, { restoreCommand: "sleep 60 # %f %p" });
+    const wal = plainFeed(history.archive, { restoreCommand: "sleep 3 # %f %p" });
     const request = requestFor(history, sandbox, { wal });
     await copyOwned(request.backup.path, sandbox.dataDir);
     const launched = Promise.withResolvers<number>();
@@ -148,7 +148,7 @@ describe("the server of a restored copy", () => {
 
   it("is stopped when the drill is aborted during replay", async () => {
     await using sandbox = await makeSandbox(folder.dir);
-    const wal = plainFeed(history.archive, { restoreCommand: "sleep 60 # %f %p" });
+    const wal = plainFeed(history.archive, { restoreCommand: "sleep 3 # %f %p" });
     const request = requestFor(history, sandbox, { wal });
     await copyOwned(request.backup.path, sandbox.dataDir);
     const abort = new AbortController();

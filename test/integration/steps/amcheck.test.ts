@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Session, Sessions } from "../../../src/steps/ports/postgres.ts";
 import { amcheckStep } from "../../../src/steps/postgres/amcheck.ts";
 import { runCheck } from "../../support/checks-context.ts";
 import { overwrite, relationFile, rewritePage } from "../../support/checks-damage.ts";
@@ -58,6 +59,22 @@ describe("postgres/amcheck", () => {
     expect(await runCheck(step(), { on, tables: ["good"] })).toMatchObject({ passed: true });
     expect(await lab.sql("select 1 as one from pg_extension where extname = 'amcheck'")).toEqual([{ one: 1 }]);
     await lab.sql("drop extension amcheck");
+  });
+
+  test("a server without the extension is an error, not a pass", async () => {
+    const sessions: Sessions = {
+      async open(database, options) {
+        const session = await lab.sessions.open(database, options);
+        // As a server answers that was installed without its contrib modules.
+        const query: Session["query"] = async (text, values) =>
+          text.includes("pg_available_extensions") ? [] : session.query(text, values);
+        return { query, [Symbol.asyncDispose]: () => session[Symbol.asyncDispose]() };
+      },
+    };
+    await expect(runCheck(amcheckStep({ sessions }), { on: lab.database() })).rejects.toMatchObject({
+      code: "AMCHECK_MISSING",
+      hint: expect.stringContaining("contrib") as string,
+    });
   });
 
   test("names an index whose order is broken", async () => {

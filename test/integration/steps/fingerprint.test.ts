@@ -11,6 +11,7 @@ import { contentReader } from "../../../src/databases/postgres-content/content-r
 import { fingerprintStep } from "../../../src/steps/postgres/fingerprint.ts";
 import { systemClock } from "../../../src/support/system-clock.ts";
 import { runCheck } from "../../support/checks-context.ts";
+import { overwrite } from "../../support/checks-damage.ts";
 import { type ChecksLab, startChecksLab } from "../../support/checks-lab.ts";
 
 let lab: ChecksLab;
@@ -80,7 +81,7 @@ describe("postgres/fingerprint", () => {
   test.each([
     [
       "another order and place of the rows",
-      "create table t as select * from orders order by id desc; truncate orders; insert into orders select * from t; drop table t; vacuum full orders".replace(
+      "create table t as select * from orders order by id desc; truncate orders; insert into orders select * from t; drop table t".replace(
         "; vacuum full orders",
         "",
       ),
@@ -190,6 +191,18 @@ describe("postgres/fingerprint", () => {
     const [row] = await lab.sql("select last_value::int as at from numbers", copy);
     expect(Number(row?.["at"])).toBeGreaterThan(3);
     expect(await check(copy, undefined, path)).toMatchObject({ passed: true });
+  });
+
+  test("a table that cannot be read is named, and the backup is to blame", async () => {
+    const copy = await copyWith("create table damaged as select generate_series(1, 10) as id");
+    await lab.sql("checkpoint");
+    const [row] = await lab.sql("select pg_relation_filepath('damaged') as path", copy);
+    await lab.offline((dataDir) => overwrite(dataDir, String(row?.["path"]), 4000, Buffer.from("damage")));
+    await expect(check(copy)).rejects.toMatchObject({
+      code: "FINGERPRINT_TABLE",
+      class: "subject",
+      message: expect.stringContaining("public.damaged") as string,
+    });
   });
 
   test.each([

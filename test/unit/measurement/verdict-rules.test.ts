@@ -85,7 +85,7 @@ test("of every set of causes the first by precedence names the result, and none 
       exitCode === EXIT_CODES[result];
     if (!right) wrong.push({ chosen: chosen.map(([name]) => name), all });
   }
-  expect(wrong).toEqual([]);
+  expect(wrong.slice(0, 3)).toEqual([]);
 });
 
 function expectedRules(chosen: readonly RuleName[]): readonly RuleName[] {

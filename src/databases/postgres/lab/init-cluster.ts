@@ -1,9 +1,9 @@
-import { execFile } from "node:child_process";
 import { chmod, chown, mkdir, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
-import { promisify } from "node:util";
+import { dirname, join } from "node:path";
 import { StepError } from "../../../drills/step-error.ts";
 import type { PostgresBinaries } from "../../../steps/ports/postgres.ts";
+import { type Launcher, spawnLauncher } from "../launcher.ts";
+import { readLogTail } from "../server-log.ts";
 import type { ServiceUser } from "../service-user.ts";
 
 export interface InitClusterRequest {
@@ -16,9 +16,9 @@ export interface InitClusterRequest {
   /** Null: only the unix socket in a private folder, no password. */
   readonly password: string | null;
   readonly signal: AbortSignal;
+  /** How initdb is started; a plain child process when absent. */
+  readonly launcher?: Launcher;
 }
-
-const run = promisify(execFile);
 
 /** Makes a cluster for a lab: checksums, UTF-8, the C locale, no fsync of its first files. */
 export async function initCluster(request: InitClusterRequest): Promise<void> {
@@ -31,10 +31,7 @@ export async function initCluster(request: InitClusterRequest): Promise<void> {
   const args = ["-D", dataDir, "-U", superuser, ...auth, "--data-checksums", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"];
   try {
     if (request.password !== null) await writePassword(passwordFile, request.password, user);
-    await run(join(binaries.bin, "initdb"), args, { ...user, cwd: "/", env: { LC_ALL: "C" }, signal: request.signal });
-  } catch (error) {
-    request.signal.throwIfAborted();
-    throw new StepError("permanent", "PG_INITDB", `initdb could not make a cluster in ${dataDir}: ${lastLine(error)}`, { cause: error });
+    await runInitdb(request, [join(binaries.bin, "initdb"), ...args]);
   } finally {
     await rm(passwordFile, { force: true });
   }
@@ -49,7 +46,20 @@ async function giveTo(path: string, user: ServiceUser | null): Promise<void> {
   if (user !== null) await chown(path, user.uid, user.gid);
 }
 
-function lastLine(error: unknown): string {
-  const text = error instanceof Error && "stderr" in error ? String(error.stderr) : String(error);
-  return text.trim().split("\n").at(-1) ?? "";
+async function runInitdb(request: InitClusterRequest, argv: readonly string[]): Promise<void> {
+  const { dataDir, signal, user } = request;
+  const launch = request.launcher ?? spawnLauncher(user);
+  const { exited, logPath } = await launch(
+    { argv, env: { LC_ALL: "C" }, cwd: dirname(dataDir), logPath: `${dataDir}.initdb.log` },
+    signal,
+  );
+  // A launched program does not keep us alive by itself.
+  const alive = setInterval(() => undefined, 60_000);
+  const { code } = await exited.finally(() => clearInterval(alive));
+  signal.throwIfAborted();
+  if (code !== 0) {
+    const why = (await readLogTail(logPath, 4096)).trim().split("\n").at(-1) ?? "";
+    throw new StepError("permanent", "PG_INITDB", `initdb could not make a cluster in ${dataDir}: ${why}`);
+  }
+  if (request.launcher === undefined) await rm(logPath, { force: true });
 }
