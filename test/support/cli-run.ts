@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync, readdirSync, realpathSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { z } from "zod";
@@ -19,9 +20,13 @@ export interface CliOptions {
   readonly nodeArgs?: readonly string[];
 }
 
+/** Half of a short command is compiling it. */
+const COMPILE_CACHE = join(PROJECT, ".cache/compile-cache");
+
 /** Nothing of the shell that runs the tests comes along: no configuration, no other PostgreSQL. */
 function environment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
-  return { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/nonexistent", LC_ALL: "C", TMPDIR: process.env["TMPDIR"] ?? "/tmp", ...extra };
+  const path = "/usr/sbin:/usr/bin:/sbin:/bin";
+  return { PATH: path, HOME: "/nonexistent", LC_ALL: "C", TMPDIR: tmpdir(), NODE_COMPILE_CACHE: COMPILE_CACHE, ...extra };
 }
 
 function launch(args: readonly string[], { cwd, env, nodeArgs = [] }: CliOptions): ChildProcess {

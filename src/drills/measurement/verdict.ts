@@ -155,11 +155,13 @@ function isSilent(check: CheckRow): boolean {
 
 /** Checks that are silent for the same reason share a sentence. */
 function silence(checks: readonly CheckRow[]): string {
-  const said = (check: CheckRow): string =>
-    `${check.status === "error" ? "without an answer" : "not run"}: ${check.reason ?? "no reason given"}`;
   return [...Map.groupBy(checks, said)]
     .map(([why, same]) => `${same.length === 1 ? "check" : "checks"} ${quoted(same.map((check) => check.step))} ${why}`)
     .join("; ");
+}
+
+function said(check: CheckRow): string {
+  return `${check.status === "error" ? "without an answer" : "not run"}: ${check.reason ?? "no reason given"}`;
 }
 
 const quoted = (ids: readonly string[]): string => ids.map((id) => `'${id}'`).join(", ");

@@ -61,16 +61,16 @@ test("a step whose intent and whose stop come in one turn never begins", async (
     { id: "before", uses: "test/before", needs: [] },
     { id: "after", uses: "test/after", needs: ["before"] },
   ]);
-  const { halt, outcome } = await startRun(requestFor(plan), bench.deps);
+  const run = await startRun(requestFor(plan), bench.deps);
   await until(() => bench.records.some((record) => record.type === "step.started"), "the steps have begun");
   journal.hold();
   first.resolve();
   await until(() => journal.text().includes("step.succeeded"), "the first step's end is written");
   before.resolve();
   await settle();
-  halt({ by: "signal", reason: "SIGINT", who: null });
+  run.halt({ by: "signal", reason: "SIGINT", who: null });
   journal.release();
-  await outcome;
+  await run.outcome;
   const ofAfter = bench.records.filter((record) => "step" in record.data && record.data.step === "after");
   expect(ofAfter.map((record) => record.type)).toEqual(["step.started", "step.stopped"]);
   expect(began).toBe(false);

@@ -54,7 +54,7 @@ const check = (database: string, tables?: readonly string[], baseline = "baselin
 async function copyWith(change: string): Promise<string> {
   databases += 1;
   const name = `copy_${databases}`;
-  await lab.sql(`create database ${name} template original`);
+  await lab.sql(`create database ${name} template original strategy file_copy`);
   await lab.sql(change, name);
   return name;
 }

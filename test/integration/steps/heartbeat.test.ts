@@ -1,3 +1,5 @@
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type HeartbeatOptions, runHeartbeat } from "../../../src/databases/postgres-content/heartbeat.ts";
 import type { Log } from "../../../src/support/log.ts";
@@ -107,6 +109,19 @@ describe("heartbeat", () => {
     await lab.sql("create schema view; create view view.heartbeat as select 1 as seq");
     await expect(heartbeat("view")).rejects.toMatchObject({ code: "HEARTBEAT_FOREIGN" });
     expect(await lab.sql("select count(*)::int as n from theirs.heartbeat")).toEqual([{ n: 0 }]);
+  });
+
+  test("beats with nothing but the rights that the documentation gives its role", async () => {
+    const page = readFileSync(join(import.meta.dirname, "../../../docs/heartbeat.md"), "utf8");
+    await lab.sql(/^```sql\n([^]*?)^```/mu.exec(page)?.[1] ?? "");
+    const database = { ...lab.database(), sandbox: null, user: "firedrill_heartbeat" };
+    const connect = (signal: AbortSignal) =>
+      lab.sessions.open(database, { readOnly: false, statementTimeoutMs: 5000, connectTimeoutMs: 5000, signal });
+    expect(await heartbeat("firedrill", { connect, intervalMs: 1, count: 120, keepRows: 10 })).toMatchObject({
+      beats: 120,
+    });
+    const [row] = await lab.sql("select count(*)::int as n from firedrill.heartbeat");
+    expect(Number(row?.["n"])).toBeLessThan(120);
   });
 
   test("a second writer on the same table is refused", async () => {

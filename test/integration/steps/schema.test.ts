@@ -47,7 +47,7 @@ const check = (database: string, baseline = "baseline.json") =>
 async function copyWith(change: string): Promise<string> {
   databases += 1;
   const name = `copy_${databases}`;
-  await lab.sql(`create database ${name} template original`);
+  await lab.sql(`create database ${name} template original strategy file_copy`);
   await lab.sql(change, name);
   return name;
 }

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parse } from "yaml";
 import type { z } from "zod";
+import { loadInventory } from "../../../src/drills/load-inventory.ts";
 import type { Step } from "../../../src/engine/step-contract.ts";
 import { holdStep } from "../../../src/steps/drill/hold.ts";
 import { amcheckStep } from "../../../src/steps/postgres/amcheck.ts";
@@ -84,6 +85,16 @@ describe("docs/checks.md", () => {
       expect(samples.map((sample) => sample.uses)).toContain(uses);
       expect(page).toContain(`| \`${uses}\` |`);
     }
+  });
+});
+
+test("the sample of docs/heartbeat.md fits an inventory", () => {
+  const sample = /^```yaml\n([^]*?)^```/mu.exec(readFileSync(join(root, "docs/heartbeat.md"), "utf8"))?.[1] ?? "";
+  const text = `apiVersion: firedrill/v1\nkind: Inventory\nsystems:\n  - name: orders\n    engine: postgresql\n    ${sample}`;
+  const loaded = loadInventory({ file: "inventory.yaml", text, baseDir: "/" });
+  expect(loaded).toMatchObject({
+    kind: "ok",
+    value: { systems: [{ heartbeat: { schema: "firedrill", intervalMs: 10_000 } }] },
   });
 });
 

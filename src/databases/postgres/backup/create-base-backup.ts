@@ -42,6 +42,7 @@ export async function createBaseBackup(deps: BaseBackupDeps, request: BackupRequ
     await mkdir(partial, { mode: 0o700 });
     const taken = await take(deps, request, { method, binaries, partial, session, subject }, watch);
     await syncTree(partial);
+    watch.signal.throwIfAborted();
     await rename(partial, path);
     await syncPath(request.into);
     const durationUs = deps.clock.monoUs() - beganUs;
