@@ -15,14 +15,6 @@ export interface CliIo {
   readonly interrupted: AbortSignal;
 }
 
-/** Options every command takes. */
-export interface GlobalOptions {
-  readonly state: string;
-  readonly pgBin?: string;
-  readonly json?: boolean;
-  readonly logLevel: string;
-}
-
 export function printJson(io: CliIo, value: JsonValue | object): void {
   io.out(`${JSON.stringify(value, null, 2)}\n`);
 }

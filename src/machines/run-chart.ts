@@ -23,9 +23,8 @@ import type { StepOrderName } from "./step-vocabulary.ts";
 export type { Action } from "./action.ts";
 export { outstanding } from "./outstanding.ts";
 export { type CompiledPlan, compilePlan } from "./compile-plan.ts";
-export type { StopReason } from "./drill-machine.ts";
-export type { RunState, StepView } from "./run-state.ts";
-export { mayHaveEffect, type StepStateName } from "./step-vocabulary.ts";
+export type { RunState } from "./run-state.ts";
+export type { StepStateName } from "./step-vocabulary.ts";
 
 /** A run before `run.started`. */
 export function createRun(compiled: CompiledPlan): RunState {

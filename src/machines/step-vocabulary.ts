@@ -19,11 +19,6 @@ export const STEP_STATES = [
   "in_doubt",
 ] as const;
 
-/** Whether an effect of the step may be at work: what a crash leaves to reconcile and a stop has to end. */
-export function mayHaveEffect(state: StepStateName): boolean {
-  return state === "running" || state === "stopping";
-}
-
 /** The words of a step's chart. */
 export interface StepVocabulary {
   readonly state: StepStateName;

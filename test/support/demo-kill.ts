@@ -11,7 +11,11 @@ export interface KilledDemo {
   readonly code: number | null;
   readonly stderr: string;
   /** Sandboxes, processes and mounts of the demo that are still there. */
-  readonly left: { readonly folders: readonly string[]; readonly processes: readonly number[]; readonly mounts: readonly string[] };
+  readonly left: {
+    readonly folders: readonly string[];
+    readonly processes: readonly number[];
+    readonly mounts: readonly string[];
+  };
 }
 
 /** Starts a small demo, sends it a signal at a moment, and looks at what is left; after SIGKILL, once `clean` has run. */
@@ -48,4 +52,3 @@ function mountsBelow(dir: string): readonly string[] {
     .split("\n")
     .filter((line) => line.includes(dir));
 }
-

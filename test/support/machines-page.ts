@@ -2,7 +2,7 @@ import { fileURLToPath } from "node:url";
 
 export const MACHINES_PAGE = fileURLToPath(new URL("../../docs/machines.md", import.meta.url));
 
-const BEGIN = "<!-- edge tables: begin (written by test/support/machines-write-page.ts) -->";
+const BEGIN = "<!-- edge tables: begin (written by scripts/generate-machines-page.ts) -->";
 const END = "<!-- edge tables: end -->";
 
 /** What stands between the marks. */

@@ -25,10 +25,21 @@ export interface History {
 const run = promisify(execFile);
 const signal = new AbortController().signal;
 
-export async function makeHistory(dir: string, major: number, settings: Readonly<Record<string, string>> = {}): Promise<History> {
+export async function makeHistory(
+  dir: string,
+  major: number,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<History> {
   const binaries = await testBinaries().forMajor(major, signal);
   const archive = join(dir, "archive");
-  await initCluster({ binaries, dataDir: join(dir, "primary"), user: serviceUser, superuser: "postgres", password: null, signal });
+  await initCluster({
+    binaries,
+    dataDir: join(dir, "primary"),
+    user: serviceUser,
+    superuser: "postgres",
+    password: null,
+    signal,
+  });
   await using server = await startLab(dir, "primary", binaries, archive, settings);
   await using session = await openSession(server.database);
   await session.query("create table t as select i from generate_series(1, 500) i");
@@ -41,10 +52,21 @@ export async function makeHistory(dir: string, major: number, settings: Readonly
   await session.query("insert into t select i from generate_series(1001, 1500) i");
   await session.query("select pg_switch_wal()");
   await session.query("insert into t select i from generate_series(1501, 1700) i");
-  const newestCommitUs = Number(await value(session, "select floor(extract(epoch from clock_timestamp()) * 1000000)::bigint::text"));
+  const newestCommitUs = Number(
+    await value(session, "select floor(extract(epoch from clock_timestamp()) * 1000000)::bigint::text"),
+  );
   await session.query("select pg_switch_wal()");
   const archiveEndLsn = await archived(session);
-  return { dir, binaries, backup, archive, at1000: { time: zulu(time), lsn }, beforeBackup: zulu(beforeBackup), newestCommitUs, archiveEndLsn };
+  return {
+    dir,
+    binaries,
+    backup,
+    archive,
+    at1000: { time: zulu(time), lsn },
+    beforeBackup: zulu(beforeBackup),
+    newestCommitUs,
+    archiveEndLsn,
+  };
 }
 
 /** Another life of the same system: promoted at row 1000, eleven rows more, on timeline 2. Returns its archive. */
@@ -54,7 +76,11 @@ export async function makeFork(history: History): Promise<string> {
   await copyOwned(history.backup.path, join(history.dir, "fork"));
   await writeFile(join(history.dir, "fork/recovery.signal"), "");
   await own(join(history.dir, "fork/recovery.signal"));
-  const recovery = { restore_command: `cp '${archive}/%f' '%p'`, recovery_target_name: "at 1000", recovery_target_action: "promote" };
+  const recovery = {
+    restore_command: `cp '${archive}/%f' '%p'`,
+    recovery_target_name: "at 1000",
+    recovery_target_action: "promote",
+  };
   await using server = await startLab(history.dir, "fork", history.binaries, archive, recovery);
   await using session = await openSession(server.database);
   await untilWritable(session);
@@ -64,7 +90,13 @@ export async function makeFork(history: History): Promise<string> {
   return archive;
 }
 
-export function startLab(dir: string, name: string, binaries: PostgresBinaries, archiveDir: string | null, settings: Readonly<Record<string, string>> = {}): Promise<LabServer> {
+export function startLab(
+  dir: string,
+  name: string,
+  binaries: PostgresBinaries,
+  archiveDir: string | null,
+  settings: Readonly<Record<string, string>> = {},
+): Promise<LabServer> {
   return startServer({
     binaries,
     dataDir: join(dir, name),
@@ -80,8 +112,20 @@ export function startLab(dir: string, name: string, binaries: PostgresBinaries, 
 }
 
 export async function takeBackup(server: LabServer, dir: string, name: string): Promise<BackupRef> {
-  const request = { database: server.database, into: join(dir, "backups"), name, method: "replication", format: "plain", label: name, checkpoint: "fast" } as const;
-  const made = await createBaseBackup({ sessions, binaries: testBinaries(), clock, secret: async () => "" }, request, quiet);
+  const request = {
+    database: server.database,
+    into: join(dir, "backups"),
+    name,
+    method: "replication",
+    format: "plain",
+    label: name,
+    checkpoint: "fast",
+  } as const;
+  const made = await createBaseBackup(
+    { sessions, binaries: testBinaries(), clock, secret: async () => "" },
+    request,
+    quiet,
+  );
   return {
     source: "directory",
     id: name,
@@ -110,9 +154,15 @@ export async function takeBackup(server: LabServer, dir: string, name: string): 
 
 /** Waits until every finished segment is archived; the end of the archive. */
 export async function archived(session: Session): Promise<string> {
-  const end = await value(session, "select (pg_current_wal_lsn() - (pg_walfile_name_offset(pg_current_wal_lsn())).file_offset)::text");
+  const end = await value(
+    session,
+    "select (pg_current_wal_lsn() - (pg_walfile_name_offset(pg_current_wal_lsn())).file_offset)::text",
+  );
   const last = await value(session, "select pg_walfile_name(pg_lsn '0/0' + ($1::pg_lsn - '0/1'))", [end]);
-  while ((await value(session, "select coalesce(last_archived_wal, '') >= $1 from pg_stat_archiver", [last])) !== "true") await turn();
+  while (
+    (await value(session, "select coalesce(last_archived_wal, '') >= $1 from pg_stat_archiver", [last])) !== "true"
+  )
+    await turn();
   return end;
 }
 

@@ -15,7 +15,8 @@ export const serviceUser: ServiceUser | null = process.getuid?.() === 0 ? unpriv
 
 function unprivileged(): ServiceUser {
   const lines = readFileSync("/etc/passwd", "utf8").split("\n");
-  const line = lines.find((entry) => entry.startsWith("postgres:")) ?? lines.find((entry) => entry.startsWith("nobody:")) ?? "";
+  const line =
+    lines.find((entry) => entry.startsWith("postgres:")) ?? lines.find((entry) => entry.startsWith("nobody:")) ?? "";
   const [, , uid, gid] = line.split(":").map(Number);
   return { uid: uid ?? 65_534, gid: gid ?? 65_534 };
 }
@@ -38,7 +39,13 @@ export function testBinaries(): Binaries {
     option: null,
     configured: [],
     path: "",
-    npm: { resolve: resolvePackage, platform: process.platform, arch: process.arch, serviceUser, cacheDir: join(tmpdir(), `firedrill-test-postgres-${process.getuid?.() ?? 0}`) },
+    npm: {
+      resolve: resolvePackage,
+      platform: process.platform,
+      arch: process.arch,
+      serviceUser,
+      cacheDir: join(tmpdir(), `firedrill-test-postgres-${process.getuid?.() ?? 0}`),
+    },
   });
 }
 
@@ -49,7 +56,9 @@ export const majors: readonly number[] = [...new Set(installed.map(({ major }) =
 
 /** Reason to skip a test that needs a tool beside the server, or undefined. */
 export function lacksTool(tool: string, major?: number): string | undefined {
-  const found = installed.some((binaries) => binaries.tools.has(tool) && (major === undefined || binaries.major === major));
+  const found = installed.some(
+    (binaries) => binaries.tools.has(tool) && (major === undefined || binaries.major === major),
+  );
   return found ? undefined : `no ${tool} on this machine`;
 }
 
@@ -64,11 +73,20 @@ export async function own(path: string): Promise<void> {
   if (serviceUser !== null) await chown(path, serviceUser.uid, serviceUser.gid);
 }
 
-export const clock: Clock = { monoUs: () => Math.round(performance.now() * 1000), wallUs: () => Date.now() * 1000, bootId: "test" };
+export const clock: Clock = {
+  monoUs: () => Math.round(performance.now() * 1000),
+  wallUs: () => Date.now() * 1000,
+  bootId: "test",
+};
 
-export const sessions = createSessions({ secret: async (ref) => (await readFile(ref.replace(/^file:/u, ""), "utf8")).trim() });
+export const sessions = createSessions({
+  secret: async (ref) => (await readFile(ref.replace(/^file:/u, ""), "utf8")).trim(),
+});
 
-export function openSession(database: DatabaseRef, signal: AbortSignal = new AbortController().signal): Promise<Session> {
+export function openSession(
+  database: DatabaseRef,
+  signal: AbortSignal = new AbortController().signal,
+): Promise<Session> {
   return sessions.open(database, { readOnly: false, statementTimeoutMs: 30_000, connectTimeoutMs: 5000, signal });
 }
 

@@ -16,7 +16,8 @@ import { copyOwned, type History, value } from "./pg-history.ts";
 /** Stands in for the sandbox driver: a folder and plain child processes, no fence. */
 export const plainSandboxes: Pick<Sandboxes, "launch" | "own"> = {
   own: async (_ref, path) => own(path),
-  launch: (ref, launch, signal) => spawnLauncher(serviceUser)({ ...launch, logPath: join(ref.dir, "log", `${launch.name}.log`) }, signal),
+  launch: (ref, launch, signal) =>
+    spawnLauncher(serviceUser)({ ...launch, logPath: join(ref.dir, "log", `${launch.name}.log`) }, signal),
 };
 
 export interface TestSandbox extends AsyncDisposable {
@@ -34,7 +35,15 @@ export async function makeSandbox(parent: string, name = `sb-${randomBytes(4).to
     await own(join(dir, name));
     await chmod(join(dir, name), 0o700);
   }
-  const ref: SandboxRef = { kind: "process", id: "sb-test", dir, port: await freePort(), fence: "settings", ...sandboxIds, expiresWallUs: 0 };
+  const ref: SandboxRef = {
+    kind: "process",
+    id: "sb-test",
+    dir,
+    port: await freePort(),
+    fence: "settings",
+    ...sandboxIds,
+    expiresWallUs: 0,
+  };
   const dataDir = join(dir, "data");
   return {
     ref,
@@ -62,7 +71,11 @@ export interface RestoreWish extends Partial<Omit<RecoverRequest, "target">> {
   readonly until?: string;
 }
 
-export function requestFor(history: History, sandbox: TestSandbox, { until = "latest", ...wish }: RestoreWish = {}): RecoverRequest {
+export function requestFor(
+  history: History,
+  sandbox: TestSandbox,
+  { until = "latest", ...wish }: RestoreWish = {},
+): RecoverRequest {
   const target = parseRecoveryTarget(until);
   if (target === undefined) throw new Error(`not a target: ${until}`);
   return {
@@ -83,10 +96,21 @@ export function requestFor(history: History, sandbox: TestSandbox, { until = "la
   };
 }
 
-export const driver = createRestoreDriver({ sandboxes: plainSandboxes, sessions, clock, random: randomBytes, totalMemoryBytes: 2 ** 31 });
+export const driver = createRestoreDriver({
+  sandboxes: plainSandboxes,
+  sessions,
+  clock,
+  random: randomBytes,
+  totalMemoryBytes: 2 ** 31,
+});
 
 /** Copies the backup into the sandbox and recovers it. */
-export async function restore(history: History, sandbox: TestSandbox, wish: RestoreWish = {}, watch: Watch = quiet): Promise<Recovered> {
+export async function restore(
+  history: History,
+  sandbox: TestSandbox,
+  wish: RestoreWish = {},
+  watch: Watch = quiet,
+): Promise<Recovered> {
   const request = requestFor(history, sandbox, wish);
   await copyOwned(request.backup.path, sandbox.dataDir);
   return driver.recover(request, watch);

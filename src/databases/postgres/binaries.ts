@@ -96,14 +96,24 @@ async function isFile(path: string): Promise<boolean> {
 }
 
 function notAServer(folder: string, found: PostgresBinaries | null): StepError {
-  const what = found === null ? "has no PostgreSQL server that runs here" : `has PostgreSQL ${found.version}; ${OLDEST_MAJOR} is the oldest that is supported`;
-  return new StepError("permanent", "PG_BINARIES", `--pg-bin ${folder} ${what}`, { hint: "name the folder that holds `postgres`, for instance /usr/lib/postgresql/17/bin" });
+  const what =
+    found === null
+      ? "has no PostgreSQL server that runs here"
+      : `has PostgreSQL ${found.version}; ${OLDEST_MAJOR} is the oldest that is supported`;
+  return new StepError("permanent", "PG_BINARIES", `--pg-bin ${folder} ${what}`, {
+    hint: "name the folder that holds `postgres`, for instance /usr/lib/postgresql/17/bin",
+  });
 }
 
 function noServer(major: number, found: readonly PostgresBinaries[]): StepError {
   const list = found.map(({ version, from, bin }) => `${version} (${from}: ${bin})`).join(", ");
-  return new StepError("permanent", "PG_BINARIES", `needs a PostgreSQL ${major} server, found ${list === "" ? "none" : list}`, {
-    hint: `install PostgreSQL ${major}, or name its folder with --pg-bin`,
-    details: { wantedMajor: major, found: found.map(({ major: m, bin }) => ({ major: m, bin })) },
-  });
+  return new StepError(
+    "permanent",
+    "PG_BINARIES",
+    `needs a PostgreSQL ${major} server, found ${list === "" ? "none" : list}`,
+    {
+      hint: `install PostgreSQL ${major}, or name its folder with --pg-bin`,
+      details: { wantedMajor: major, found: found.map(({ major: m, bin }) => ({ major: m, bin })) },
+    },
+  );
 }

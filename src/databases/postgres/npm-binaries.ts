@@ -41,10 +41,11 @@ async function linkLibraries(root: string): Promise<boolean> {
   const links = linksSchema.parse(JSON.parse(await readFile(join(root, "native/pg-symlinks.json"), "utf8")));
   for (const { source, target } of links) {
     const path = join(root, target);
-    if (relative(root, path).startsWith("..")) throw new StepError("permanent", "PG_BINARIES", `${root}: a library link leads out of the package: ${target}`);
+    if (relative(root, path).startsWith(".."))
+      throw new StepError("permanent", "PG_BINARIES", `${root}: a library link leads out of the package: ${target}`);
     const made = await symlink(relative(dirname(path), join(root, source)), path).then(
       () => true,
-      (error: NodeJS.ErrnoException) => error.code === "EEXIST",
+      (error: unknown) => error instanceof Error && "code" in error && error.code === "EEXIST",
     );
     if (!made) return false;
   }
@@ -56,7 +57,9 @@ async function copyOf(root: string, deps: NpmPackageDeps): Promise<string> {
   await mkdir(deps.cacheDir, { recursive: true, mode: 0o755 });
   await requireOurs(deps.cacheDir);
   // Decode boundary: only the version is read.
-  const { version } = z.object({ version: z.string().regex(/^[\w.+-]+$/u) }).parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
+  const { version } = z
+    .object({ version: z.string().regex(/^[\w.+-]+$/u) })
+    .parse(JSON.parse(await readFile(join(root, "package.json"), "utf8")));
   const copy = join(deps.cacheDir, `postgres-${version}`);
   if ((await lstat(copy).catch(() => null)) !== null) return copy;
   const partial = `${copy}.${process.pid}.partial`;
@@ -71,6 +74,8 @@ async function requireOurs(dir: string): Promise<void> {
   const stat = await lstat(dir);
   const ours = stat.isDirectory() && stat.uid === process.getuid?.() && (stat.mode & 0o022) === 0;
   if (!ours) {
-    throw new StepError("permanent", "PG_BINARIES", `${dir} is not a folder of ours that only we can write to`, { hint: `remove it, or name a server with --pg-bin` });
+    throw new StepError("permanent", "PG_BINARIES", `${dir} is not a folder of ours that only we can write to`, {
+      hint: `remove it, or name a server with --pg-bin`,
+    });
   }
 }

@@ -31,7 +31,9 @@ export async function launchWithPort(attempt: StartAttempt): Promise<LaunchedSer
   let listen = "127.0.0.1";
   for (let tries = 1; ; tries += 1) {
     const launched = await attempt.launch(port, listen);
-    const up = await untilListening(launched, attempt.dataDir, attempt.signal).catch((error: unknown) => abandon(launched, error));
+    const up = await untilListening(launched, attempt.dataDir, attempt.signal).catch((error: unknown) =>
+      abandon(launched, error),
+    );
     if (up.kind === "up") return { ...launched, dataDir: attempt.dataDir, port };
     const trouble = listenTrouble(await readLogTail(launched.logPath));
     if (trouble === null) return { ...launched, dataDir: attempt.dataDir, port };
@@ -72,7 +74,12 @@ function listenTrouble(log: string): "port-taken" | "no-loopback" | null {
 }
 
 function noPort(port: number): StepError {
-  return new StepError("transient", "PG_NO_PORT", `no free port for the server after ${PORT_TRIES} tries (last tried: ${port})`, {
-    hint: "something on this machine takes ports as fast as they are found; run again",
-  });
+  return new StepError(
+    "transient",
+    "PG_NO_PORT",
+    `no free port for the server after ${PORT_TRIES} tries (last tried: ${port})`,
+    {
+      hint: "something on this machine takes ports as fast as they are found; run again",
+    },
+  );
 }

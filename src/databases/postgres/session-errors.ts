@@ -30,7 +30,9 @@ export function connectError(error: unknown, database: DatabaseRef): StepError {
 export function queryError(error: unknown): StepError {
   const state = sqlState(error);
   if (state === null || state.startsWith("08")) {
-    return new StepError("transient", "PG_CONNECT", `the connection broke during a query: ${messageOf(error)}`, { cause: withoutRows(error) });
+    return new StepError("transient", "PG_CONNECT", `the connection broke during a query: ${messageOf(error)}`, {
+      cause: withoutRows(error),
+    });
   }
   const hint = state === "57014" ? "the statement timeout was reached; raise it, or ask less" : undefined;
   return new StepError(classOf(state), "PG_QUERY", `${state}: ${withoutValues(state, messageOf(error))}`, {

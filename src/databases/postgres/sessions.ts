@@ -51,7 +51,12 @@ function openFolder(database: DatabaseRef): SocketDirectory {
 }
 
 /** Every value is given: for those that are not, pg reads PGUSER, PGPASSWORD, PGOPTIONS and the like. */
-export function clientConfig(database: DatabaseRef, host: string, password: string | null, options: Omit<SessionOptions, "signal">): pg.ClientConfig {
+export function clientConfig(
+  database: DatabaseRef,
+  host: string,
+  password: string | null,
+  options: Omit<SessionOptions, "signal">,
+): pg.ClientConfig {
   return {
     host,
     port: database.port,
@@ -107,10 +112,14 @@ class PgSession implements Session {
     signal.addEventListener("abort", this.#abort, { once: true });
   }
 
-  async query<Row extends Readonly<Record<string, unknown>>>(text: string, values: readonly unknown[] = []): Promise<readonly Row[]> {
+  async query<Row extends Readonly<Record<string, unknown>>>(
+    text: string,
+    values: readonly unknown[] = [],
+  ): Promise<readonly Row[]> {
     this.#signal.throwIfAborted();
     try {
-      const result = values.length === 0 ? await this.#client.query<Row>(text) : await this.#client.query<Row>(text, [...values]);
+      const result =
+        values.length === 0 ? await this.#client.query<Row>(text) : await this.#client.query<Row>(text, [...values]);
       return result.rows;
     } catch (error) {
       this.#signal.throwIfAborted();

@@ -13,7 +13,11 @@ export type Readiness =
  * Waits until the server accepts connections: after recovery, or, in hot standby, as soon as the data is consistent. Reads
  * the status in `postmaster.pid` (as pg_ctl does) instead of connecting, which would fill the log with refusals.
  */
-export async function untilReady(server: LaunchedServer, signal: AbortSignal, each: () => void | Promise<void>): Promise<Readiness> {
+export async function untilReady(
+  server: LaunchedServer,
+  signal: AbortSignal,
+  each: () => void | Promise<void>,
+): Promise<Readiness> {
   const exited = server.exited.then((end): Readiness => ({ kind: "exited", ...end }));
   for (;;) {
     signal.throwIfAborted();

@@ -7,17 +7,29 @@ import { sandboxRefSchema } from "../../drills/sandbox-ref.ts";
 export function restoreInput(reserved: ReadonlySet<string>) {
   return z.object({
     backup: backupRefSchema.describe("The base backup, as `backup/find` gives it."),
-    into: sandboxRefSchema.describe("Where the copy runs, as `sandbox/create` gives it. What an earlier restore left there is removed."),
+    into: sandboxRefSchema.describe(
+      "Where the copy runs, as `sandbox/create` gives it. What an earlier restore left there is removed.",
+    ),
     until: z
       .string()
-      .refine((text) => parseRecoveryTarget(text) !== undefined, "expected latest, immediate, an LSN, a time with zone, or name:<restore point>")
+      .refine(
+        (text) => parseRecoveryTarget(text) !== undefined,
+        "expected latest, immediate, an LSN, a time with zone, or name:<restore point>",
+      )
       .default("latest")
-      .describe("`latest`, `immediate` (end of the backup), an LSN, a time with zone (`2026-11-21T03:00:00Z`), or `name:<restore point>`."),
+      .describe(
+        "`latest`, `immediate` (end of the backup), an LSN, a time with zone (`2026-11-21T03:00:00Z`), or `name:<restore point>`.",
+      ),
     timeline: z
       .union([z.enum(["latest", "current"]), z.number().int().min(1).max(0xffff_ffff)])
       .default("latest")
-      .describe("`latest` follows promotions that happened after the backup, `current` stays on the backup's timeline, a number names one."),
-    finish: z.enum(["promote", "pause"]).default("promote").describe("`promote` opens the copy for writes; `pause` leaves it read-only at its target."),
+      .describe(
+        "`latest` follows promotions that happened after the backup, `current` stays on the backup's timeline, a number names one.",
+      ),
+    finish: z
+      .enum(["promote", "pause"])
+      .default("promote")
+      .describe("`promote` opens the copy for writes; `pause` leaves it read-only at its target."),
     durability: z
       .enum(["production", "throwaway"])
       .default("production")
@@ -29,7 +41,9 @@ export function restoreInput(reserved: ReadonlySet<string>) {
       .array(z.string().regex(/^[A-Za-z0-9_-]{1,63}$/u, "expected the name of a library"))
       .max(32)
       .default([])
-      .describe("Libraries to preload (`shared_preload_libraries`). None unless named; known schedulers among them stay switched off."),
+      .describe(
+        "Libraries to preload (`shared_preload_libraries`). None unless named; known schedulers among them stay switched off.",
+      ),
   });
 }
 
@@ -54,8 +68,13 @@ function complaintAbout(name: string, reserved: ReadonlySet<string>): string | n
 }
 
 /** As the server writes them. */
-export function settingTexts(settings: Readonly<Record<string, string | number | boolean>>): Readonly<Record<string, string>> {
+export function settingTexts(
+  settings: Readonly<Record<string, string | number | boolean>>,
+): Readonly<Record<string, string>> {
   return Object.fromEntries(
-    Object.entries(settings).map(([name, value]) => [name.toLowerCase(), typeof value === "boolean" ? (value ? "on" : "off") : String(value)]),
+    Object.entries(settings).map(([name, value]) => [
+      name.toLowerCase(),
+      typeof value === "boolean" ? (value ? "on" : "off") : String(value),
+    ]),
   );
 }

@@ -6,12 +6,19 @@ import type { Recovered } from "../ports/postgres.ts";
 export const restoreOutput = z.object({
   database: databaseRefSchema,
   writable: z.boolean().describe("False: it ended read-only."),
-  password: z.string().nullable().describe("Reference to the password of the role `firedrill` for connections over TCP; null when read-only."),
+  password: z
+    .string()
+    .nullable()
+    .describe("Reference to the password of the role `firedrill` for connections over TCP; null when read-only."),
   recoveryPoint: z.object({
     target: z.string(),
     lsn: z.string(),
     timeline: z.number().int(),
-    commitWallUs: z.number().int().nullable().describe("Commit time of the last replayed transaction, the source's clock."),
+    commitWallUs: z
+      .number()
+      .int()
+      .nullable()
+      .describe("Commit time of the last replayed transaction, the source's clock."),
     expectedLsn: z.string().nullable(),
   }),
   bytes: z.number().int().describe("Bytes of the copied files."),

@@ -27,7 +27,8 @@ type Input = z.output<ReturnType<typeof restoreInput>>;
 export function restoreStep(deps: RestoreDeps) {
   return defineStep({
     uses: "postgres/restore",
-    summary: "Restores a base backup into a sandbox, replays the archived WAL up to a target, proves that the copy is harmless, and opens it.",
+    summary:
+      "Restores a base backup into a sandbox, replays the archived WAL up to a target, proves that the copy is harmless, and opens it.",
     role: "action",
     effect: "sandbox",
     idempotent: true,
@@ -54,7 +55,11 @@ interface Work {
   readonly reachesLsn: string | null;
 }
 
-async function restore(deps: RestoreDeps, work: Work, ctx: StepContext): Promise<{ transfer: Transfer; recovered: Recovered }> {
+async function restore(
+  deps: RestoreDeps,
+  work: Work,
+  ctx: StepContext,
+): Promise<{ transfer: Transfer; recovered: Recovered }> {
   const { input, target, binaries, reachesLsn } = work;
   const watch: Watch = { signal: ctx.signal, progress: (progress) => ctx.progress(progress) };
   const { files, spool } = await deps.place.prepare(input.into, ctx.signal);
@@ -64,7 +69,17 @@ async function restore(deps: RestoreDeps, work: Work, ctx: StepContext): Promise
   const { backup, timeline, finish, durability, superuser, database, preload } = input;
   const settings = settingTexts(input.settings);
   const place = { sandbox: input.into, dataDir: files.dir, binaries, backup, wal };
-  const wish = { target, timeline, finish, durability, superuser, database, settings, preload, expectedLsn: reachesLsn };
+  const wish = {
+    target,
+    timeline,
+    finish,
+    durability,
+    superuser,
+    database,
+    settings,
+    preload,
+    expectedLsn: reachesLsn,
+  };
   return { transfer, recovered: await deps.driver.recover({ ...place, ...wish }, watch) };
 }
 
@@ -77,20 +92,41 @@ function targetOf(until: string): RecoveryTarget {
   });
 }
 
-async function assess(source: BackupSource, { backup, timeline }: Input, target: RecoveryTarget, signal: AbortSignal): Promise<string | null> {
+async function assess(
+  source: BackupSource,
+  { backup, timeline }: Input,
+  target: RecoveryTarget,
+  signal: AbortSignal,
+): Promise<string | null> {
   const assessment = await source.assess(backup, target, timeline, signal);
   if (assessment.kind === "restorable") return assessment.reachesLsn;
   const [first] = assessment.problems;
   const message = assessment.problems.map((problem) => problem.message).join("; ");
   const hint = first?.hint === undefined ? {} : { hint: first.hint };
-  throw new StepError("subject", first?.code ?? "BACKUP_BROKEN", message, { ...hint, details: { problems: assessment.problems } });
+  throw new StepError("subject", first?.code ?? "BACKUP_BROKEN", message, {
+    ...hint,
+    details: { problems: assessment.problems },
+  });
 }
 
 /** Facts first, then the marks: a mark says that something could be used, and what was used is known by then. */
-async function record({ recoveryPoint, replay, server, profile, database, firstRead, firstWrite }: Recovered, ctx: StepContext): Promise<void> {
+async function record(
+  { recoveryPoint, replay, server, profile, database, firstRead, firstWrite }: Recovered,
+  ctx: StepContext,
+): Promise<void> {
   for (const fact of [recoveryPoint, replay, profile, server]) await ctx.fact(fact);
   await ctx.fact({ kind: "service", database, writable: firstWrite !== null });
-  await ctx.mark({ mark: "T4", ...firstRead, source: "orchestrator", note: "first answer of the restored server at its target" });
+  await ctx.mark({
+    mark: "T4",
+    ...firstRead,
+    source: "orchestrator",
+    note: "first answer of the restored server at its target",
+  });
   if (firstWrite === null) return;
-  await ctx.mark({ mark: "T5", ...firstWrite, source: "orchestrator", note: "first commit acknowledged by the restored server" });
+  await ctx.mark({
+    mark: "T5",
+    ...firstWrite,
+    source: "orchestrator",
+    note: "first commit acknowledged by the restored server",
+  });
 }

@@ -5,6 +5,7 @@ import { type BinariesDeps, createBinaries } from "../../../src/databases/postgr
 import { npmBin } from "../../../src/databases/postgres/npm-binaries.ts";
 import { canReach } from "../../../src/databases/postgres/reachable.ts";
 import { resolvePackage, testFolder } from "../../support/pg-machine.ts";
+import { containing } from "../../support/pg-matchers.ts";
 
 const signal = new AbortController().signal;
 const none: BinariesDeps = { option: null, configured: [], path: "", systemPatterns: [], npm: null };
@@ -51,17 +52,27 @@ describe("PostgreSQL servers are found", () => {
     await mkdir(join(folder.dir, "links"));
     await symlink(join(real, "postgres"), join(folder.dir, "links/postgres"));
     const found = await createBinaries({ ...none, path: `${join(folder.dir, "links")}:${real}` }).all(signal);
-    expect(found).toEqual([{ bin: real, version: "15.3", major: 15, from: "PATH", tools: new Set(["pg_basebackup", "postgres"]) }]);
+    expect(found).toEqual([
+      { bin: real, version: "15.3", major: 15, from: "PATH", tools: new Set(["pg_basebackup", "postgres"]) },
+    ]);
   });
 
   it("or named as missing, with what there is", async () => {
     await using folder = await testFolder();
     const dir = await fakeServer(join(folder.dir, "bin"), "15.3");
     const failure = createBinaries({ ...none, path: dir }).forMajor(17, signal);
-    await expect(failure).rejects.toMatchObject({ code: "PG_BINARIES", class: "permanent", message: `needs a PostgreSQL 17 server, found 15.3 (PATH: ${dir})` });
+    await expect(failure).rejects.toMatchObject({
+      code: "PG_BINARIES",
+      class: "permanent",
+      message: `needs a PostgreSQL 17 server, found 15.3 (PATH: ${dir})`,
+    });
     await expect(createBinaries(none).forMajor(17, signal)).rejects.toThrow("found none");
-    await expect(createBinaries({ ...none, option: folder.dir }).forMajor(15, signal)).resolves.toMatchObject({ from: "option" });
-    await expect(createBinaries({ ...none, option: join(folder.dir, "nothing") }).all(signal)).rejects.toMatchObject({ code: "PG_BINARIES" });
+    await expect(createBinaries({ ...none, option: folder.dir }).forMajor(15, signal)).resolves.toMatchObject({
+      from: "option",
+    });
+    await expect(createBinaries({ ...none, option: join(folder.dir, "nothing") }).all(signal)).rejects.toMatchObject({
+      code: "PG_BINARIES",
+    });
   });
 });
 
@@ -71,7 +82,13 @@ describe.skipIf(packageEntry === null)("the npm package [needs @embedded-postgre
   it("gets the links that its install script would have made", async () => {
     await using folder = await testFolder();
     const root = await copyWithoutLinks(entry, folder.dir);
-    const bin = await npmBin({ resolve: () => join(root, "dist/index.js"), platform: process.platform, arch: process.arch, serviceUser: null, cacheDir: join(folder.dir, "cache") });
+    const bin = await npmBin({
+      resolve: () => join(root, "dist/index.js"),
+      platform: process.platform,
+      arch: process.arch,
+      serviceUser: null,
+      cacheDir: join(folder.dir, "cache"),
+    });
     expect(bin).toBe(join(root, "native/bin"));
     expect(await readlink(join(root, "native/lib/libicui18n.so.60"))).toBe("libicui18n.so.60.2");
     const found = await createBinaries({ ...none, path: bin ?? "" }).all(signal);
@@ -84,7 +101,13 @@ describe.skipIf(packageEntry === null)("the npm package [needs @embedded-postgre
     const root = await copyWithoutLinks(entry, hidden);
     await chmod(hidden, 0o700);
     const other = { uid: 54_321, gid: 54_321 };
-    const deps = { resolve: () => join(root, "dist/index.js"), platform: process.platform, arch: process.arch, serviceUser: other, cacheDir: join(folder.dir, "cache") } as const;
+    const deps = {
+      resolve: () => join(root, "dist/index.js"),
+      platform: process.platform,
+      arch: process.arch,
+      serviceUser: other,
+      cacheDir: join(folder.dir, "cache"),
+    } as const;
     const bin = await npmBin(deps);
     expect(bin).toMatch(/cache\/postgres-18[^/]*\/native\/bin$/u);
     expect(await canReach(join(bin ?? "", "postgres"), other)).toBe(true);
@@ -93,7 +116,10 @@ describe.skipIf(packageEntry === null)("the npm package [needs @embedded-postgre
     await rm(join(folder.dir, "cache"), { recursive: true });
     await mkdir(join(folder.dir, "cache"));
     await chmod(join(folder.dir, "cache"), 0o777);
-    await expect(npmBin(deps)).rejects.toMatchObject({ code: "PG_BINARIES", message: expect.stringContaining("only we can write to") });
+    await expect(npmBin(deps)).rejects.toMatchObject({
+      code: "PG_BINARIES",
+      message: containing("only we can write to"),
+    });
   });
 });
 

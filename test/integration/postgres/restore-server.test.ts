@@ -11,7 +11,16 @@ import { spawnLauncher } from "../../../src/databases/postgres/launcher.ts";
 import type { Watch } from "../../../src/steps/ports/backup-source.ts";
 import { copyOwned, type History, makeHistory, startLab } from "../../support/pg-history.ts";
 import { clock, majors, openSession, own, serviceUser, sessions, testFolder } from "../../support/pg-machine.ts";
-import { driver, makeSandbox, plainFeed, plainSandboxes, requestFor, restore, rowCount } from "../../support/pg-restore.ts";
+import {
+  driver,
+  makeSandbox,
+  plainFeed,
+  plainSandboxes,
+  requestFor,
+  restore,
+  rowCount,
+} from "../../support/pg-restore.ts";
+import { containing, matching } from "../../support/pg-matchers.ts";
 
 describe("the server of a restored copy", () => {
   let folder: Awaited<ReturnType<typeof testFolder>>;
@@ -29,7 +38,10 @@ describe("the server of a restored copy", () => {
     await copyOwned(request.backup.path, sandbox.dataDir);
     const source = await readFile(join(sandbox.dataDir, "postgresql.auto.conf"), "utf8");
     expect(source).toContain("archive_mode = 'on'");
-    const { profile, database } = await driver.recover(request, { signal: AbortSignal.timeout(60_000), progress: () => undefined });
+    const { profile, database } = await driver.recover(request, {
+      signal: AbortSignal.timeout(60_000),
+      progress: () => undefined,
+    });
     expect(profile.probes.every(({ ok }) => ok)).toBe(true);
     expect(profile.probes.map(({ probe }) => probe)).toContain("setting archive_mode");
     await using session = await openSession(database);
@@ -52,7 +64,9 @@ describe("the server of a restored copy", () => {
     await expect(assertProfile(session, safeProfile([]))).rejects.toMatchObject({
       code: "SANDBOX_PROFILE",
       class: "permanent",
-      message: expect.stringMatching(/setting archive_mode is "on", must be "off"; .*setting max_logical_replication_workers is "4", must be "0"/u),
+      message: matching(
+        /setting archive_mode is "on", must be "off"; .*setting max_logical_replication_workers is "4", must be "0"/u,
+      ),
     });
   });
 
@@ -78,7 +92,11 @@ describe("the server of a restored copy", () => {
         ...plainSandboxes,
         launch: (ref, launch, signal) => {
           launches += 1;
-          return plainSandboxes.launch(ref, { ...launch, argv: [...launch.argv, "-c", `port=${sandbox.ref.port}`] }, signal);
+          return plainSandboxes.launch(
+            ref,
+            { ...launch, argv: [...launch.argv, "-c", `port=${sandbox.ref.port}`] },
+            signal,
+          );
         },
       },
       sessions,
@@ -89,7 +107,9 @@ describe("the server of a restored copy", () => {
     try {
       const request = requestFor(history, sandbox);
       await copyOwned(request.backup.path, sandbox.dataDir);
-      await expect(stubborn.recover(request, { signal: AbortSignal.timeout(60_000), progress: () => undefined })).rejects.toMatchObject({ code: "PG_NO_PORT", class: "transient" });
+      await expect(
+        stubborn.recover(request, { signal: AbortSignal.timeout(60_000), progress: () => undefined }),
+      ).rejects.toMatchObject({ code: "PG_NO_PORT", class: "transient" });
       expect(launches).toBe(5);
     } finally {
       squatter.close();
@@ -119,7 +139,9 @@ describe("the server of a restored copy", () => {
     await using session = await openSession({ ...tcp, user: "firedrill" });
     expect(await session.query("select current_user as who")).toEqual([{ who: "firedrill" }]);
     await expect(openSession(tcp)).rejects.toMatchObject({ code: "PG_REFUSED" });
-    await expect(openSession({ ...tcp, user: "firedrill", password: `file:${join(sandbox.dataDir, "PG_VERSION")}` })).rejects.toMatchObject({ code: "PG_REFUSED" });
+    await expect(
+      openSession({ ...tcp, user: "firedrill", password: `file:${join(sandbox.dataDir, "PG_VERSION")}` }),
+    ).rejects.toMatchObject({ code: "PG_REFUSED" });
   });
 
   it("that is killed during recovery is told as killed, and nothing is left running", async () => {
@@ -130,11 +152,14 @@ describe("the server of a restored copy", () => {
     await copyOwned(request.backup.path, sandbox.dataDir);
     const launched = Promise.withResolvers<number>();
     const watched = createRestoreDriver({
-      sandboxes: { ...plainSandboxes, launch: async (ref, launch, signal) => {
-        const server = await plainSandboxes.launch(ref, launch, signal);
-        launched.resolve(server.pid);
-        return server;
-      } },
+      sandboxes: {
+        ...plainSandboxes,
+        launch: async (ref, launch, signal) => {
+          const server = await plainSandboxes.launch(ref, launch, signal);
+          launched.resolve(server.pid);
+          return server;
+        },
+      },
       sessions,
       clock,
       random: (bytes) => Buffer.alloc(bytes, 1),
@@ -142,7 +167,11 @@ describe("the server of a restored copy", () => {
     });
     const outcome = watched.recover(request, { signal: AbortSignal.timeout(60_000), progress: () => undefined });
     process.kill(await launched.promise, "SIGKILL");
-    await expect(outcome).rejects.toMatchObject({ code: "RESTORE_SERVER_KILLED", class: "transient", message: expect.stringContaining("killed by SIGKILL") });
+    await expect(outcome).rejects.toMatchObject({
+      code: "RESTORE_SERVER_KILLED",
+      class: "transient",
+      message: containing("killed by SIGKILL"),
+    });
     expect(await livePostmaster(sandbox.dataDir)).toBeNull();
   });
 
@@ -163,13 +192,23 @@ describe("the server of a restored copy", () => {
   it("may flood its log without harm", async () => {
     await using sandbox = await makeSandbox(folder.dir);
     const noise = `head -c 3000000 /dev/zero | tr '\\0' x >&2; cp '${history.archive}/%f' '%p'`;
-    const recovered = await restore(history, sandbox, { wal: plainFeed(history.archive, { restoreCommand: noise }), until: "name:at 1000" });
+    const recovered = await restore(history, sandbox, {
+      wal: plainFeed(history.archive, { restoreCommand: noise }),
+      until: "name:at 1000",
+    });
     expect(await rowCount(recovered)).toBe(1000);
     expect((await sandbox.log()).length).toBeGreaterThan(3_000_000);
   });
 
   it("opens by itself where a standby would not say that it waits (before 15)", async () => {
-    const older = createRestoreDriver({ sandboxes: plainSandboxes, sessions, clock, random: (bytes) => Buffer.alloc(bytes, 1), totalMemoryBytes: 2 ** 30, waitingSaidSince: 99 });
+    const older = createRestoreDriver({
+      sandboxes: plainSandboxes,
+      sessions,
+      clock,
+      random: (bytes) => Buffer.alloc(bytes, 1),
+      totalMemoryBytes: 2 ** 30,
+      waitingSaidSince: 99,
+    });
     await using sandbox = await makeSandbox(folder.dir);
     const request = requestFor(history, sandbox, { expectedLsn: history.archiveEndLsn });
     await copyOwned(request.backup.path, sandbox.dataDir);
@@ -200,7 +239,10 @@ describe("the server of a restored copy", () => {
 describe("a process that only has the number of a server", () => {
   it("is not stopped", async () => {
     await using folder = await testFolder();
-    const bystander = await spawnLauncher(serviceUser)({ argv: ["/bin/sleep", "60"], env: {}, cwd: "/", logPath: join(folder.dir, "log") }, new AbortController().signal);
+    const bystander = await spawnLauncher(serviceUser)(
+      { argv: ["/bin/sleep", "60"], env: {}, cwd: "/", logPath: join(folder.dir, "log") },
+      new AbortController().signal,
+    );
 
     await writeFile(join(folder.dir, "postmaster.pid"), `${bystander.pid}\n${folder.dir}\n`);
     await own(folder.dir);

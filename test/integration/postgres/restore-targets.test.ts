@@ -5,6 +5,7 @@ import { formatLsn, parseLsn } from "../../../src/formats/postgres/lsn.ts";
 import { type History, makeFork, makeHistory } from "../../support/pg-history.ts";
 import { majors, openSession, testFolder } from "../../support/pg-machine.ts";
 import { makeSandbox, plainFeed, restore, type RestoreWish, rowCount } from "../../support/pg-restore.ts";
+import { containing } from "../../support/pg-matchers.ts";
 
 describe.each(majors.filter((major) => major === majors[0] || major === 15))("restore with PostgreSQL %i", (major) => {
   let folder: Awaited<ReturnType<typeof testFolder>>;
@@ -30,8 +31,17 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
     expect(await rowCount(recovered)).toBe(1700);
     const { recoveryPoint, replay } = recovered;
     expect(replay.bytes).toBe(Number(parseLsn(history.archiveEndLsn) - parseLsn(history.backup.startLsn)));
-    expect(recoveryPoint).toMatchObject({ target: "latest", lsn: history.archiveEndLsn, timeline: 1, expectedLsn: history.archiveEndLsn });
-    expect(recoveryPoint.from).toEqual({ lsn: "pg_last_wal_replay_lsn()", timeline: "backup_label", commitTime: "pg_last_xact_replay_timestamp()" });
+    expect(recoveryPoint).toMatchObject({
+      target: "latest",
+      lsn: history.archiveEndLsn,
+      timeline: 1,
+      expectedLsn: history.archiveEndLsn,
+    });
+    expect(recoveryPoint.from).toEqual({
+      lsn: "pg_last_wal_replay_lsn()",
+      timeline: "backup_label",
+      commitTime: "pg_last_xact_replay_timestamp()",
+    });
     // The last commit came just before the clock was read on the primary.
     expect(history.newestCommitUs - (recoveryPoint.commitWallUs ?? 0)).toBeGreaterThanOrEqual(0);
     expect(history.newestCommitUs - (recoveryPoint.commitWallUs ?? 0)).toBeLessThan(5_000_000);
@@ -45,7 +55,10 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
     expect(await rowCount(recovered)).toBe(1700);
     expect(recovered.firstWrite).toBeNull();
     await using session = await openSession(recovered.database);
-    await expect(session.query("create table t2 (i int)")).rejects.toMatchObject({ code: "PG_QUERY", details: { sqlstate: "25006" } });
+    await expect(session.query("create table t2 (i int)")).rejects.toMatchObject({
+      code: "PG_QUERY",
+      details: { sqlstate: "25006" },
+    });
     expect(await session.query("select pg_get_wal_replay_pause_state() as state")).toEqual([{ state: "paused" }]);
   });
 
@@ -73,11 +86,19 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
     const recovered = await restore(history, sandbox, { until: "immediate", wal: plainFeed(forked) });
     expect(recovered.recoveryPoint).toMatchObject({ timeline: 1, from: { timeline: "pg_wal/00000002.history" } });
     expect(await rowCount(recovered)).toBe(500);
-    expect(recovered.recoveryPoint).toMatchObject({ lsn: history.backup.stopLsn, commitWallUs: null, from: { commitTime: "no transaction was replayed" } });
+    expect(recovered.recoveryPoint).toMatchObject({
+      lsn: history.backup.stopLsn,
+      commitWallUs: null,
+      from: { commitTime: "no transaction was replayed" },
+    });
   });
 
   it("follows an earlier promotion with timeline latest, and not with current or a number", async () => {
-    for (const [timeline, rows, reached] of [["latest", 1011, 2], ["current", 1700, 1], [1, 1700, 1]] as const) {
+    for (const [timeline, rows, reached] of [
+      ["latest", 1011, 2],
+      ["current", 1700, 1],
+      [1, 1700, 1],
+    ] as const) {
       await using sandbox = await makeSandbox(folder.dir);
       const recovered = await restore(history, sandbox, { timeline, wal: plainFeed(forked) });
       expect([timeline, await rowCount(recovered)]).toEqual([timeline, rows]);
@@ -87,11 +108,20 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
   });
 
   it("is red when the target is never reached, and says both positions", async () => {
-    for (const until of ["name:never", "2099-01-01T00:00:00Z", formatLsn(parseLsn(history.archiveEndLsn) + 0x100_0000n)]) {
+    for (const until of [
+      "name:never",
+      "2099-01-01T00:00:00Z",
+      formatLsn(parseLsn(history.archiveEndLsn) + 0x100_0000n),
+    ]) {
       await using sandbox = await makeSandbox(folder.dir);
       const failure = restore(history, sandbox, { until });
       await expect(failure).rejects.toMatchObject({ code: "RECOVERY_TARGET_NOT_REACHED", class: "subject" });
-      await expect(failure).rejects.toThrow(new RegExp(`the target ${until.replaceAll("/", "\\/")} was not reached: the WAL ends at LSN [0-9A-F]+/[0-9A-F]+, last transaction \\d{4}-`, "u"));
+      await expect(failure).rejects.toThrow(
+        new RegExp(
+          `the target ${until.replaceAll("/", "\\/")} was not reached: the WAL ends at LSN [0-9A-F]+/[0-9A-F]+, last transaction \\d{4}-`,
+          "u",
+        ),
+      );
     }
   });
 
@@ -102,7 +132,7 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
     await expect(restore(history, sandbox, { backup, wal: plainFeed(forked) })).rejects.toMatchObject({
       code: "RECOVERY_POINT_SHORT",
       class: "subject",
-      message: expect.stringContaining("before timeline 2 of the archive"),
+      message: containing("before timeline 2 of the archive"),
     });
   });
 });

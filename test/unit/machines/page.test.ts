@@ -4,7 +4,7 @@ import { edgePage } from "../../../src/machines/graph/edge-page.ts";
 import { MACHINES_PAGE, tablesIn } from "../../support/machines-page.ts";
 
 test("the edge tables in docs/machines.md are those of the code", () => {
-  // On a difference: node test/support/machines-write-page.ts
+  // On a difference: node scripts/generate-machines-page.ts
   expect(tablesIn(readFileSync(MACHINES_PAGE, "utf8"))).toBe(edgePage());
 });
 

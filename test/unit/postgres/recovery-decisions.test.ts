@@ -1,8 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { requireExpected, requireTargetAfterBackup } from "../../../src/databases/postgres/recovery/recovery-point.ts";
 import { timelineAt } from "../../../src/databases/postgres/recovery/replayed-timeline.ts";
-import { primarySettings, RESERVED_SETTINGS, SAFE_PROFILE, safeProfile } from "../../../src/databases/postgres/recovery/safe-profile.ts";
-import { configFile, replaySettings, serverTime, signalFile, targetSettings } from "../../../src/databases/postgres/recovery/server-config.ts";
+import {
+  primarySettings,
+  RESERVED_SETTINGS,
+  SAFE_PROFILE,
+  safeProfile,
+} from "../../../src/databases/postgres/recovery/safe-profile.ts";
+import {
+  configFile,
+  replaySettings,
+  serverTime,
+  signalFile,
+  targetSettings,
+} from "../../../src/databases/postgres/recovery/server-config.ts";
 import type { RecoveryPoint } from "../../../src/drills/facts.ts";
 import { parseRecoveryTarget } from "../../../src/drills/recovery-target.ts";
 import { StepError } from "../../../src/drills/step-error.ts";
@@ -18,8 +29,21 @@ interface Given {
   readonly archiveEndTimeline?: number | null;
 }
 
-function request({ until = "latest", stopLsn = "0/2000120", endedWallUs = null, expectedLsn = null, archiveEndTimeline = null }: Given): RecoverRequest {
-  const backup = { stopLsn, endedWallUs, startedWallUs: null, walSegmentBytes: SEGMENT, archiveEndTimeline, timeFrom: "backup_manifest" };
+function request({
+  until = "latest",
+  stopLsn = "0/2000120",
+  endedWallUs = null,
+  expectedLsn = null,
+  archiveEndTimeline = null,
+}: Given): RecoverRequest {
+  const backup = {
+    stopLsn,
+    endedWallUs,
+    startedWallUs: null,
+    walSegmentBytes: SEGMENT,
+    archiveEndTimeline,
+    timeFrom: "backup_manifest",
+  };
   // Test data: only the fields that decide.
   return { target: parseRecoveryTarget(until), timeline: "latest", backup, expectedLsn } as unknown as RecoverRequest;
 }
@@ -33,7 +57,15 @@ function codeOf(run: () => void): string {
   }
 }
 
-const reached = (lsn: string, timeline = 1): RecoveryPoint => ({ kind: "recovery_point", target: "", lsn, timeline, commitWallUs: null, expectedLsn: null, from: { lsn: "", timeline: "", commitTime: "" } });
+const reached = (lsn: string, timeline = 1): RecoveryPoint => ({
+  kind: "recovery_point",
+  target: "",
+  lsn,
+  timeline,
+  commitWallUs: null,
+  expectedLsn: null,
+  from: { lsn: "", timeline: "", commitTime: "" },
+});
 const SHORT = "subject RECOVERY_POINT_SHORT";
 
 describe("what was reached is compared with what there is", () => {
@@ -48,16 +80,23 @@ describe("what was reached is compared with what there is", () => {
   });
 
   it("the end of the backup must be behind us, whatever the target", () => {
-    for (const until of ["latest", "immediate", "name:x"]) expect(codeOf(() => requireExpected(request({ until }), reached("0/2000100"), null))).toBe(SHORT);
+    for (const until of ["latest", "immediate", "name:x"])
+      expect(codeOf(() => requireExpected(request({ until }), reached("0/2000100"), null))).toBe(SHORT);
   });
 
   it("an archive on a newer timeline must have been followed", () => {
-    expect(codeOf(() => requireExpected(request({ archiveEndTimeline: 2 }), reached("0/5000000", 1), null))).toBe(SHORT);
-    expect(codeOf(() => requireExpected(request({ archiveEndTimeline: 2 }), reached("0/5000000", 2), null))).toBe("fine");
+    expect(codeOf(() => requireExpected(request({ archiveEndTimeline: 2 }), reached("0/5000000", 1), null))).toBe(
+      SHORT,
+    );
+    expect(codeOf(() => requireExpected(request({ archiveEndTimeline: 2 }), reached("0/5000000", 2), null))).toBe(
+      "fine",
+    );
   });
 
   it("tells the server's own reason", () => {
-    expect(() => requireExpected(request({ expectedLsn: "0/5000000" }), reached("0/3000000"), "invalid magic number 0000")).toThrow("(invalid magic number 0000)");
+    expect(() =>
+      requireExpected(request({ expectedLsn: "0/5000000" }), reached("0/3000000"), "invalid magic number 0000"),
+    ).toThrow("(invalid magic number 0000)");
   });
 });
 
@@ -88,7 +127,9 @@ describe("settings of the restored server", () => {
       if (target === undefined) throw new Error(until);
       const settings = targetSettings(target, "latest");
       expect(settings["recovery_target_action"]).toBe("pause");
-      expect(Object.keys(settings).filter((name) => /^recovery_target(?:_time|_lsn|_name)?$/u.test(name))).toHaveLength(1);
+      expect(Object.keys(settings).filter((name) => /^recovery_target(?:_time|_lsn|_name)?$/u.test(name))).toHaveLength(
+        1,
+      );
     }
     expect(targetSettings({ kind: "latest" }, 3)).toEqual({ recovery_target_timeline: "3" });
   });
@@ -98,10 +139,22 @@ describe("settings of the restored server", () => {
   });
 
   it("are at least the source's where replay demands it", () => {
-    const control = { maxConnections: 100, maxWorkerProcesses: 8, maxWalSenders: 10, maxPreparedXacts: 0, maxLocksPerXact: 64 };
+    const control = {
+      maxConnections: 100,
+      maxWorkerProcesses: 8,
+      maxWalSenders: 10,
+      maxPreparedXacts: 0,
+      maxLocksPerXact: 64,
+    };
     // Test data: only these five are read.
     const settings = primarySettings(control as never, { max_connections: "500", max_wal_senders: "2" });
-    expect(settings).toEqual({ max_connections: "500", max_worker_processes: "8", max_wal_senders: "10", max_prepared_transactions: "0", max_locks_per_transaction: "64" });
+    expect(settings).toEqual({
+      max_connections: "500",
+      max_worker_processes: "8",
+      max_wal_senders: "10",
+      max_prepared_transactions: "0",
+      max_locks_per_transaction: "64",
+    });
   });
 
   it("give the server an eighth of the memory, at most 1 GiB", () => {
@@ -111,11 +164,21 @@ describe("settings of the restored server", () => {
 
   it("switch known schedulers off when their library is preloaded", () => {
     expect(safeProfile([])).toEqual({ ...SAFE_PROFILE, shared_preload_libraries: "" });
-    expect(safeProfile(["pg_cron", "auto_explain"])).toMatchObject({ "cron.launch_active_jobs": "off", shared_preload_libraries: "pg_cron,auto_explain" });
+    expect(safeProfile(["pg_cron", "auto_explain"])).toMatchObject({
+      "cron.launch_active_jobs": "off",
+      shared_preload_libraries: "pg_cron,auto_explain",
+    });
   });
 
   it("of the profile cannot be set by a playbook", () => {
-    for (const name of [...Object.keys(SAFE_PROFILE), "fsync", "restore_command", "cron.launch_active_jobs", "listen_addresses"]) expect(RESERVED_SETTINGS.has(name)).toBe(true);
+    for (const name of [
+      ...Object.keys(SAFE_PROFILE),
+      "fsync",
+      "restore_command",
+      "cron.launch_active_jobs",
+      "listen_addresses",
+    ])
+      expect(RESERVED_SETTINGS.has(name)).toBe(true);
   });
 
   it("recover latest as a standby only where its log says that it waits", () => {

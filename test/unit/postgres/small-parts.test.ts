@@ -29,11 +29,22 @@ describe("quoting", () => {
 
 describe("messages of a base backup", () => {
   it("are told by their first byte", () => {
-    expect(readBackupMessage(Buffer.from("nbase.tar\0\0"))).toEqual({ kind: "archive", name: "base.tar", tablespace: "" });
-    expect(readBackupMessage(Buffer.from("n16385.tar\0/space\0"))).toEqual({ kind: "archive", name: "16385.tar", tablespace: "/space" });
+    expect(readBackupMessage(Buffer.from("nbase.tar\0\0"))).toEqual({
+      kind: "archive",
+      name: "base.tar",
+      tablespace: "",
+    });
+    expect(readBackupMessage(Buffer.from("n16385.tar\0/space\0"))).toEqual({
+      kind: "archive",
+      name: "16385.tar",
+      tablespace: "/space",
+    });
     expect(readBackupMessage(Buffer.from("m"))).toEqual({ kind: "manifest" });
     expect(readBackupMessage(Buffer.from("dxyz"))).toEqual({ kind: "data", bytes: Buffer.from("xyz") });
-    expect(readBackupMessage(Buffer.from([0x70, 0, 0, 0, 0, 0, 0, 1, 0]))).toEqual({ kind: "progress", doneBytes: 256 });
+    expect(readBackupMessage(Buffer.from([0x70, 0, 0, 0, 0, 0, 0, 1, 0]))).toEqual({
+      kind: "progress",
+      doneBytes: 256,
+    });
     expect(readBackupMessage(Buffer.from("?"))).toBeUndefined();
   });
 });
@@ -41,13 +52,24 @@ describe("messages of a base backup", () => {
 describe("a password", () => {
   it("is stored as the server itself would (RFC 7677, its example's password and salt)", () => {
     const verifier = scramVerifier("pencil", Buffer.from("W22ZaJ0SNY7soEsUEjb6gQ==", "base64"));
-    expect(verifier).toBe("SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=");
+    expect(verifier).toBe(
+      "SCRAM-SHA-256$4096:W22ZaJ0SNY7soEsUEjb6gQ==$WG5d8oPm3OtcPnkdi4Uo7BkeZkBFzpcXkuLmtbsT4qY=:wfPLwcE6nTWhTAmQ7tl2KeoiWGPlZqQxSrmfPwDl2dU=",
+    );
   });
 });
 
 describe("errors of a server", () => {
-  const fromServer = (code: string, message: string): Error => Object.assign(new Error(message), { code, severity: "ERROR", detail: "Key (id)=(4711)" });
-  const database = { engine: "postgresql", sandbox: null, host: "h", port: 1, user: "u", database: "d", password: null } as const;
+  const fromServer = (code: string, message: string): Error =>
+    Object.assign(new Error(message), { code, severity: "ERROR", detail: "Key (id)=(4711)" });
+  const database = {
+    engine: "postgresql",
+    sandbox: null,
+    host: "h",
+    port: 1,
+    user: "u",
+    database: "d",
+    password: null,
+  } as const;
 
   it.each([
     ["40001", "transient", "PG_QUERY"],
@@ -66,8 +88,16 @@ describe("errors of a server", () => {
   });
 
   it("tell a refusal from a server that is not there", () => {
-    expect(connectError(fromServer("28P01", "password authentication failed"), database)).toMatchObject({ code: "PG_REFUSED", class: "permanent" });
-    expect(connectError(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }), database)).toMatchObject({ code: "PG_CONNECT", class: "transient" });
-    expect(connectError(fromServer("57P03", "starting up"), database)).toMatchObject({ code: "PG_CONNECT", class: "transient" });
+    expect(connectError(fromServer("28P01", "password authentication failed"), database)).toMatchObject({
+      code: "PG_REFUSED",
+      class: "permanent",
+    });
+    expect(
+      connectError(Object.assign(new Error("connect ECONNREFUSED"), { code: "ECONNREFUSED" }), database),
+    ).toMatchObject({ code: "PG_CONNECT", class: "transient" });
+    expect(connectError(fromServer("57P03", "starting up"), database)).toMatchObject({
+      code: "PG_CONNECT",
+      class: "transient",
+    });
   });
 });

@@ -50,7 +50,7 @@ export class BaseBackupQuery implements pg.Submittable, AsyncIterable<BackupMess
   handlePortalSuspended(): void {}
 
   handleDataRow(message: { readonly fields: TextRow }): void {
-    this.rows.push(message.fields.map((field) => (field === null ? null : String(field))));
+    this.rows.push([...message.fields]);
   }
 
   handleCopyData(message: { readonly chunk: Uint8Array }): void {

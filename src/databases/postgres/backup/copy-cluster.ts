@@ -13,7 +13,8 @@ const EMPTY_FOLDERS: ReadonlySet<string> = new Set([
   "pg_stat_tmp",
   "pg_subtrans",
 ]);
-const SKIPPED = /^(?:postmaster\.(?:pid|opts)|pgsql_tmp.*|pg_internal\.init.*|backup_label.*|tablespace_map.*|backup_manifest.*|current_logfiles\.tmp|postgresql\.auto\.conf\.tmp)$/u;
+const SKIPPED =
+  /^(?:postmaster\.(?:pid|opts)|pgsql_tmp.*|pg_internal\.init.*|backup_label.*|tablespace_map.*|backup_manifest.*|current_logfiles\.tmp|postgresql\.auto\.conf\.tmp)$/u;
 /** Not copied with the rest: it must be read last, so that it is not older than the pages (basebackup.c does the same). */
 const CONTROL = "global/pg_control";
 
@@ -32,7 +33,9 @@ async function copyFolder(from: string, to: string, below: string, signal: Abort
     signal.throwIfAborted();
     const path = join(below, entry.name);
     if (SKIPPED.test(entry.name) || path === CONTROL) continue;
-    const part = entry.isDirectory() ? await copyFolder(from, to, path, signal) : { files: 1, bytes: await copyOne(join(from, path), join(to, path)) };
+    const part = entry.isDirectory()
+      ? await copyFolder(from, to, path, signal)
+      : { files: 1, bytes: await copyOne(join(from, path), join(to, path)) };
     sum.files += part.files;
     sum.bytes += part.bytes;
   }

@@ -28,7 +28,11 @@ interface Subject {
 }
 
 /** Takes a base backup into `<into>/<name>`; see {@link BackupMaker}. */
-export async function createBaseBackup(deps: BaseBackupDeps, request: BackupRequest, watch: Watch): Promise<CreatedBackup> {
+export async function createBaseBackup(
+  deps: BaseBackupDeps,
+  request: BackupRequest,
+  watch: Watch,
+): Promise<CreatedBackup> {
   const beganUs = deps.clock.monoUs();
   const path = join(request.into, safeName(request.name));
   const partial = `${path}.partial`;
@@ -58,13 +62,20 @@ interface Choice {
   readonly binaries: PostgresBinaries | null;
 }
 
-async function choose(deps: BaseBackupDeps, request: BackupRequest, major: number, signal: AbortSignal): Promise<Choice> {
+async function choose(
+  deps: BaseBackupDeps,
+  request: BackupRequest,
+  major: number,
+  signal: AbortSignal,
+): Promise<Choice> {
   const found = await deps.binaries.all(signal);
   const binaries = found.find((candidate) => candidate.major === major && candidate.tools.has("pg_basebackup")) ?? null;
   const auto = binaries === null ? "replication" : "pg_basebackup";
   const method = request.method === "auto" ? auto : request.method;
-  if (method === "pg_basebackup" && binaries === null) throw noMethod(method, `there is no pg_basebackup ${major} on this machine`);
-  if (method === "replication" && major < 15) throw noMethod(method, `a PostgreSQL ${major} server speaks another protocol; 15 is the oldest supported`);
+  if (method === "pg_basebackup" && binaries === null)
+    throw noMethod(method, `there is no pg_basebackup ${major} on this machine`);
+  if (method === "replication" && major < 15)
+    throw noMethod(method, `a PostgreSQL ${major} server speaks another protocol; 15 is the oldest supported`);
   return { method, binaries };
 }
 
@@ -75,7 +86,8 @@ interface Work extends Choice {
 }
 
 async function take(deps: BaseBackupDeps, request: BackupRequest, work: Work, watch: Watch): Promise<TakenBackup> {
-  if (work.method === "low-level") return takeLowLevel(request, work.partial, work.session, work.subject.major, watch.signal);
+  if (work.method === "low-level")
+    return takeLowLevel(request, work.partial, work.session, work.subject.major, watch.signal);
   const { password } = request.database;
   const secret = password === null ? null : await deps.secret(password);
   if (work.method === "replication") return takeOverReplication(request, work.partial, secret, watch);
@@ -92,18 +104,24 @@ async function ask(session: Session): Promise<Subject> {
 
 function safeName(name: string): string {
   if (/^[A-Za-z0-9][\w.+-]{0,127}$/u.test(name) && !name.endsWith(".partial")) return name;
-  throw new StepError("permanent", "BACKUP_NAME", `not a name for a backup's folder: ${JSON.stringify(name)}`, { hint: "letters, digits, `.`, `_`, `+`, `-`; at most 128" });
+  throw new StepError("permanent", "BACKUP_NAME", `not a name for a backup's folder: ${JSON.stringify(name)}`, {
+    hint: "letters, digits, `.`, `_`, `+`, `-`; at most 128",
+  });
 }
 
 async function requireFree(paths: readonly string[]): Promise<void> {
   for (const path of paths) {
     if ((await lstat(path).catch(() => null)) === null) continue;
-    throw new StepError("permanent", "BACKUP_EXISTS", `${path} exists already`, { hint: "choose another name; a backup is never overwritten" });
+    throw new StepError("permanent", "BACKUP_EXISTS", `${path} exists already`, {
+      hint: "choose another name; a backup is never overwritten",
+    });
   }
 }
 
 function noMethod(method: BackupMethod, why: string): StepError {
-  return new StepError("permanent", "BACKUP_METHOD", `cannot take a backup with the method ${method}: ${why}`, { hint: "use method: auto" });
+  return new StepError("permanent", "BACKUP_METHOD", `cannot take a backup with the method ${method}: ${why}`, {
+    hint: "use method: auto",
+  });
 }
 
 /** A backup that a power cut takes away is none: files first, then the folders that name them. */

@@ -3,7 +3,7 @@ import { StepError } from "../../../drills/step-error.ts";
 import type { BackupRequest } from "../../../steps/ports/backup-maker.ts";
 import type { Watch } from "../../../steps/ports/backup-source.ts";
 import { quoteLiteral } from "../quote.ts";
-import { queryError } from "../session-errors.ts";
+import { connectError, queryError } from "../session-errors.ts";
 import { clientConfig, reachHost } from "../sessions.ts";
 import { BaseBackupQuery } from "./base-backup-query.ts";
 import { storeArchives } from "./store-archives.ts";
@@ -13,7 +13,12 @@ import type { TakenBackup } from "./taken-backup.ts";
 const CONNECT_TIMEOUT_MS = 10_000;
 
 /** Takes a base backup over a physical replication connection, WAL and manifest included. Servers from 15 on. */
-export async function takeOverReplication(request: BackupRequest, dir: string, password: string | null, watch: Watch): Promise<TakenBackup> {
+export async function takeOverReplication(
+  request: BackupRequest,
+  dir: string,
+  password: string | null,
+  watch: Watch,
+): Promise<TakenBackup> {
   const options = { readOnly: false, statementTimeoutMs: 0, connectTimeoutMs: CONNECT_TIMEOUT_MS };
   using reach = reachHost(request.database);
   // `replication` is a start-up parameter that pg passes on; its types do not name it.
@@ -23,9 +28,11 @@ export async function takeOverReplication(request: BackupRequest, dir: string, p
   const abort = (): void => void client.connection.stream.destroy();
   watch.signal.addEventListener("abort", abort, { once: true });
   try {
-    await client.connect();
+    await client.connect().catch((error: unknown) => Promise.reject(connectError(error, request.database)));
     const query = client.query(new BaseBackupQuery(command(request)));
-    const stored = await storeArchives(query, dir, request.format, (done) => watch.progress({ what: "base backup", done, total: null, unit: "bytes" }));
+    const stored = await storeArchives(query, dir, request.format, (done) =>
+      watch.progress({ what: "base backup", done, total: null, unit: "bytes" }),
+    );
     return { ...stored, ...positions(query) };
   } catch (error) {
     watch.signal.throwIfAborted();

@@ -29,7 +29,8 @@ export async function storeArchives(
       else if (message.kind === "data") await write(sink, message.bytes);
       else {
         if (sink !== null) parts.push(await close(sink));
-        sink = message.kind === "manifest" ? fileSink(join(dir, "backup_manifest")) : archiveSink(dir, message.name, format);
+        sink =
+          message.kind === "manifest" ? fileSink(join(dir, "backup_manifest")) : archiveSink(dir, message.name, format);
       }
     }
     if (sink !== null) parts.push(await close(sink));
@@ -38,14 +39,23 @@ export async function storeArchives(
     await sink?.done.catch(() => undefined);
     throw error;
   }
-  return parts.reduce((sum, part) => ({ files: sum.files + part.files, bytes: sum.bytes + part.bytes }), { files: 0, bytes: 0 });
+  return parts.reduce((sum, part) => ({ files: sum.files + part.files, bytes: sum.bytes + part.bytes }), {
+    files: 0,
+    bytes: 0,
+  });
 }
 
 function archiveSink(dir: string, name: string, format: "plain" | "tar"): Sink {
-  if (!/^(?:base|\d{1,10})\.tar$/u.test(name)) throw new StepError("subject", "BACKUP_TAKE", `the server sent an archive with the name ${JSON.stringify(name)}`);
+  if (!/^(?:base|\d{1,10})\.tar$/u.test(name))
+    throw new StepError("subject", "BACKUP_TAKE", `the server sent an archive with the name ${JSON.stringify(name)}`);
   if (format === "tar") return fileSink(join(dir, name));
   if (name !== "base.tar") {
-    throw new StepError("permanent", "BACKUP_TABLESPACES", `the system has tablespaces; a plain backup cannot hold ${name}`, { hint: "take the backup with format: tar" });
+    throw new StepError(
+      "permanent",
+      "BACKUP_TABLESPACES",
+      `the system has tablespaces; a plain backup cannot hold ${name}`,
+      { hint: "take the backup with format: tar" },
+    );
   }
   const stream = new PassThrough({ highWaterMark: 1024 * 1024 });
   return settled(stream, unpackInto(stream, dir));

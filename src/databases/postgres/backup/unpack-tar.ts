@@ -47,7 +47,11 @@ async function makeOther(header: Header, path: string): Promise<void> {
 function inside(dir: string, name: string): string {
   const relative = normalize(name);
   if (relative.startsWith("..") || relative.startsWith("/")) {
-    throw new StepError("subject", "BACKUP_TAKE", `the server sent a file name that leads out of its folder: ${JSON.stringify(name)}`);
+    throw new StepError(
+      "subject",
+      "BACKUP_TAKE",
+      `the server sent a file name that leads out of its folder: ${JSON.stringify(name)}`,
+    );
   }
   return join(dir, relative);
 }

@@ -22,12 +22,33 @@ export async function takeWithPgBasebackup(
   const { database } = request;
   // The folder of a unix socket may be too long for a path; as the working directory it has a short name.
   const local = database.host.startsWith("/");
-  const connection = ["-h", local ? "/proc/self/cwd" : database.host, "-p", String(database.port), "-U", database.user, "--no-password"];
+  const connection = [
+    "-h",
+    local ? "/proc/self/cwd" : database.host,
+    "-p",
+    String(database.port),
+    "-U",
+    database.user,
+    "--no-password",
+  ];
   const format = request.format === "tar" ? "--format=tar" : "--format=plain";
-  const args = ["-D", dir, format, "--wal-method=stream", `--checkpoint=${request.checkpoint}`, `--label=${request.label}`, ...connection];
+  const args = [
+    "-D",
+    dir,
+    format,
+    "--wal-method=stream",
+    `--checkpoint=${request.checkpoint}`,
+    `--label=${request.label}`,
+    ...connection,
+  ];
   const env = { LC_ALL: "C", PGAPPNAME: "firedrill", ...(password === null ? {} : { PGPASSWORD: password }) };
   try {
-    await run(join(binaries.bin, "pg_basebackup"), args, { env, signal, cwd: local ? database.host : "/", maxBuffer: 1024 * 1024 });
+    await run(join(binaries.bin, "pg_basebackup"), args, {
+      env,
+      signal,
+      cwd: local ? database.host : "/",
+      maxBuffer: 1024 * 1024,
+    });
   } catch (error) {
     signal.throwIfAborted();
     throw failed(error);
@@ -46,7 +67,8 @@ async function positions(dir: string): Promise<Pick<TakenBackup, "startLsn" | "s
   const manifest = parseBackupManifest(await readFile(join(dir, "backup_manifest")));
   const first = manifest.walRanges.at(0);
   const last = manifest.walRanges.at(-1);
-  if (first === undefined || last === undefined) throw new StepError("permanent", "BACKUP_TAKE", "the manifest of the new backup names no WAL");
+  if (first === undefined || last === undefined)
+    throw new StepError("permanent", "BACKUP_TAKE", "the manifest of the new backup names no WAL");
   return { startLsn: formatLsn(first.startLsn), stopLsn: formatLsn(last.endLsn), timeline: last.timeline };
 }
 

@@ -27,8 +27,22 @@ export async function initCluster(request: InitClusterRequest): Promise<void> {
   await giveTo(dataDir, user);
   await chmod(dataDir, 0o700);
   const passwordFile = `${dataDir}.pw`;
-  const auth = request.password === null ? ["--auth=trust"] : ["--auth-local=trust", "--auth-host=scram-sha-256", `--pwfile=${passwordFile}`];
-  const args = ["-D", dataDir, "-U", superuser, ...auth, "--data-checksums", "--encoding=UTF8", "--locale=C", "--no-sync", "--no-instructions"];
+  const auth =
+    request.password === null
+      ? ["--auth=trust"]
+      : ["--auth-local=trust", "--auth-host=scram-sha-256", `--pwfile=${passwordFile}`];
+  const args = [
+    "-D",
+    dataDir,
+    "-U",
+    superuser,
+    ...auth,
+    "--data-checksums",
+    "--encoding=UTF8",
+    "--locale=C",
+    "--no-sync",
+    "--no-instructions",
+  ];
   try {
     if (request.password !== null) await writePassword(passwordFile, request.password, user);
     await runInitdb(request, [join(binaries.bin, "initdb"), ...args]);

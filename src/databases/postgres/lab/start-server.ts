@@ -52,15 +52,38 @@ export async function startServer(request: StartServerRequest): Promise<LabServe
     freePort,
     signal: request.signal,
     launch: (port, listen) => {
-      const argv = [join(binaries.bin, "postgres"), "-D", dataDir, "-p", String(port), "-c", `listen_addresses=${listen}`];
+      const argv = [
+        join(binaries.bin, "postgres"),
+        "-D",
+        dataDir,
+        "-p",
+        String(port),
+        "-c",
+        `listen_addresses=${listen}`,
+      ];
       return launch({ argv, env: { LC_ALL: "C" }, cwd: dirname(dataDir), logPath: request.logPath }, request.signal);
     },
   });
   const outcome = await untilReady(server, request.signal, () => undefined);
   if (outcome.kind === "exited") throw await notStarted(server.logPath);
-  const database: DatabaseRef = { engine: "postgresql", sandbox: null, host: request.socketDir, port: server.port, user: request.superuser, database: "postgres", password: null };
+  const database: DatabaseRef = {
+    engine: "postgresql",
+    sandbox: null,
+    host: request.socketDir,
+    port: server.port,
+    user: request.superuser,
+    database: "postgres",
+    password: null,
+  };
   const stop = async (mode: StopMode): Promise<void> => void (await stopServer(dataDir, mode));
-  return { pid: server.pid, dataDir, logPath: server.logPath, database, stop, [Symbol.asyncDispose]: () => stop("fast") };
+  return {
+    pid: server.pid,
+    dataDir,
+    logPath: server.logPath,
+    database,
+    stop,
+    [Symbol.asyncDispose]: () => stop("fast"),
+  };
 }
 
 async function prepareFolders({ socketDir, archiveDir, user }: StartServerRequest): Promise<void> {
@@ -74,7 +97,12 @@ async function prepareFolders({ socketDir, archiveDir, user }: StartServerReques
 /** The socket's folder is named from the data directory, where a server goes: an absolute path may be too long for it. */
 async function writeSettings(request: StartServerRequest): Promise<void> {
   const archive = request.archiveDir === null ? {} : archiving(request.archiveDir);
-  const settings = { unix_socket_directories: relative(request.dataDir, request.socketDir), log_destination: "stderr", ...archive, ...request.settings };
+  const settings = {
+    unix_socket_directories: relative(request.dataDir, request.socketDir),
+    log_destination: "stderr",
+    ...archive,
+    ...request.settings,
+  };
   const lines = Object.entries(settings).map(([name, value]) => `${name} = ${quoteSetting(value)}`);
   const path = join(request.dataDir, "postgresql.auto.conf");
   await writeFile(path, `# Settings of the lab\n${lines.join("\n")}\n`, { mode: 0o600 });
@@ -89,5 +117,10 @@ function archiving(dir: string): Readonly<Record<string, string>> {
 
 async function notStarted(logPath: string): Promise<StepError> {
   const lines = (await readLogTail(logPath, 4096)).trim().split("\n");
-  return new StepError("permanent", "PG_LAB_START", `the server did not start: ${lines.find((line) => line.includes("FATAL")) ?? lines.at(-1) ?? ""}`, { hint: `see ${logPath}` });
+  return new StepError(
+    "permanent",
+    "PG_LAB_START",
+    `the server did not start: ${lines.find((line) => line.includes("FATAL")) ?? lines.at(-1) ?? ""}`,
+    { hint: `see ${logPath}` },
+  );
 }

@@ -8,7 +8,10 @@ const ANSWERS: Readonly<Record<string, string>> = { archive_command: "(disabled)
 /** Asks the running server for every setting that keeps it harmless. Throws `SANDBOX_PROFILE` when one differs. */
 export async function assertProfile(session: Session, expected: Readonly<Record<string, string>>): Promise<Isolation> {
   const names = Object.keys(expected);
-  const rows = await session.query<{ name: string; setting: string }>("select name, setting from pg_settings where name = any($1)", [names]);
+  const rows = await session.query<{ name: string; setting: string }>(
+    "select name, setting from pg_settings where name = any($1)",
+    [names],
+  );
   const actual = new Map(rows.map(({ name, setting }) => [name, setting]));
   const probes = names.map((name) => {
     const wanted = ANSWERS[name] ?? expected[name] ?? "";
@@ -17,7 +20,9 @@ export async function assertProfile(session: Session, expected: Readonly<Record<
   });
   const wrong = probes.filter(({ ok }) => !ok);
   if (wrong.length === 0) return { kind: "isolation", probes };
-  const list = wrong.map(({ probe, expected: wanted, actual: seen }) => `${probe} is "${seen}", must be "${wanted}"`).join("; ");
+  const list = wrong
+    .map(({ probe, expected: wanted, actual: seen }) => `${probe} is "${seen}", must be "${wanted}"`)
+    .join("; ");
   throw new StepError("permanent", "SANDBOX_PROFILE", `the restored server does not have the safe profile: ${list}`, {
     hint: "nothing was opened for writes; the server was stopped",
   });

@@ -17,7 +17,11 @@ export const PASSWORD_FILE = "firedrill.password";
  * Promotes and returns when the first write is acknowledged: the role of the sandbox, a real change of a catalog, flushed
  * like any commit. Not `pg_promote(true)`: it looks every 100 ms only, which would be in the time.
  */
-export async function openForWrites(context: ReplayWatch, session: Session, random: (bytes: number) => Buffer): Promise<Observed> {
+export async function openForWrites(
+  context: ReplayWatch,
+  session: Session,
+  random: (bytes: number) => Buffer,
+): Promise<Observed> {
   const notYetUs = await promote(context, session);
   const password = random(24).toString("hex");
   const path = join(context.request.sandbox.dir, PASSWORD_FILE);
@@ -51,7 +55,10 @@ function promotion(standby: boolean, major: number): string {
 
 /** A backup may bring a role of this name along. Neither form logs on (only for TCP) as anything but itself. */
 async function roleStatement(session: Session, verifier: string): Promise<string> {
-  const [row] = await session.query<{ exists: boolean }>("select exists (select from pg_roles where rolname = $1) as exists", [SANDBOX_ROLE]);
+  const [row] = await session.query<{ exists: boolean }>(
+    "select exists (select from pg_roles where rolname = $1) as exists",
+    [SANDBOX_ROLE],
+  );
   const verb = row?.exists === true ? "alter" : "create";
   return `${verb} role ${quoteIdentifier(SANDBOX_ROLE)} login superuser password ${quoteLiteral(verifier)}`;
 }

@@ -38,7 +38,11 @@ export function createRestoreDriver(deps: RestoreDriverDeps): RestoreDriver {
   return {
     async recover(request, watch) {
       requireTargetAfterBackup(request);
-      const control = await prepareDataDir(request, deps.sandboxes, request.binaries.major >= (deps.waitingSaidSince ?? 15));
+      const control = await prepareDataDir(
+        request,
+        deps.sandboxes,
+        request.binaries.major >= (deps.waitingSaidSince ?? 15),
+      );
       try {
         const beganUs = deps.clock.monoUs();
         const server = await startRecovery(request, control, deps, watch.signal);
@@ -62,13 +66,21 @@ async function follow(deps: RestoreDriverDeps, context: ReplayWatch, beganUs: nu
   const recoveryPoint = await readRecoveryPoint(request, session, reached.state);
   requireExpected(request, recoveryPoint, readReplayLog(await readLogTail(server.logPath)).stopReason);
   const profile = await assertProfile(session, safeProfile(request.preload ?? []));
-  const firstWrite = request.finish === "promote" ? await openForWrites(context, session, (bytes) => deps.random(bytes)) : await hold(session);
+  const firstWrite =
+    request.finish === "promote"
+      ? await openForWrites(context, session, (bytes) => deps.random(bytes))
+      : await hold(session);
   const { segments } = request.wal.handedOver();
   return {
     database,
     recoveryPoint,
     profile,
-    replay: { kind: "replay", bytes: replayedBytes(request, recoveryPoint.lsn), segments, durationUs: endedUs - beganUs },
+    replay: {
+      kind: "replay",
+      bytes: replayedBytes(request, recoveryPoint.lsn),
+      segments,
+      durationUs: endedUs - beganUs,
+    },
     server: await readServerSettings(request, session),
     firstRead: reached.firstRead,
     firstWrite,
@@ -84,17 +96,35 @@ async function hold(session: Session): Promise<null> {
 
 function databaseOf({ sandbox, superuser, database }: RecoverRequest, server: LaunchedServer): DatabaseRef {
   const host = `${sandbox.dir}/socket`;
-  return { engine: "postgresql", sandbox: sandbox.id, host, port: server.port, user: superuser, database, password: null };
+  return {
+    engine: "postgresql",
+    sandbox: sandbox.id,
+    host,
+    port: server.port,
+    user: superuser,
+    database,
+    password: null,
+  };
 }
 
 async function open(sessions: Sessions, database: DatabaseRef, watch: Watch): Promise<Session> {
   try {
-    return await sessions.open(database, { readOnly: false, statementTimeoutMs: 60_000, connectTimeoutMs: 10_000, signal: watch.signal });
+    return await sessions.open(database, {
+      readOnly: false,
+      statementTimeoutMs: 60_000,
+      connectTimeoutMs: 10_000,
+      signal: watch.signal,
+    });
   } catch (error) {
     if (!(error instanceof StepError) || error.code !== "PG_REFUSED") throw error;
-    throw new StepError("permanent", "RESTORE_LOGIN", `the restored server does not let ${database.user} into ${database.database}: ${error.message}`, {
-      hint: "name a superuser and a database that are in the backup (`superuser:`, `database:` of the restore)",
-      cause: error,
-    });
+    throw new StepError(
+      "permanent",
+      "RESTORE_LOGIN",
+      `the restored server does not let ${database.user} into ${database.database}: ${error.message}`,
+      {
+        hint: "name a superuser and a database that are in the backup (`superuser:`, `database:` of the restore)",
+        cause: error,
+      },
+    );
   }
 }

@@ -8,12 +8,22 @@ import { replayedTimeline } from "./replayed-timeline.ts";
 import { serverTime } from "./server-config.ts";
 
 /** Reads how far the copy got, while it still recovers: what it does after its promotion cannot change the answer. */
-export async function readRecoveryPoint(request: RecoverRequest, session: Session, state: ReplayState): Promise<RecoveryPoint> {
+export async function readRecoveryPoint(
+  request: RecoverRequest,
+  session: Session,
+  state: ReplayState,
+): Promise<RecoveryPoint> {
   const [row] = await session.query<{ commit: string | null }>(
     "select round(extract(epoch from pg_last_xact_replay_timestamp()) * 1000000)::bigint::text as commit",
   );
-  if (state.lsn === null) throw new StepError("permanent", "RESTORE_SERVER", "the server does not say how far it replayed");
-  const { timeline, from } = await replayedTimeline(request.dataDir, state.lsn, request.timeline, request.backup.timeline);
+  if (state.lsn === null)
+    throw new StepError("permanent", "RESTORE_SERVER", "the server does not say how far it replayed");
+  const { timeline, from } = await replayedTimeline(
+    request.dataDir,
+    state.lsn,
+    request.timeline,
+    request.backup.timeline,
+  );
   const commit = row?.commit ?? null;
   return {
     kind: "recovery_point",
@@ -54,14 +64,17 @@ function expectedOf({ target, backup, expectedLsn }: RecoverRequest): string | n
 export function requireExpected(request: RecoverRequest, point: RecoveryPoint, stopReason: string | null): void {
   const { target, backup } = request;
   const reached = parseLsn(point.lsn);
-  if (backup.stopLsn !== null && reached < parseLsn(backup.stopLsn)) throw short(point, `the end of the backup, ${backup.stopLsn}`, stopReason);
-  if (target.kind === "lsn" && reached < parseLsn(target.lsn)) throw short(point, `the target, ${target.lsn}`, stopReason);
+  if (backup.stopLsn !== null && reached < parseLsn(backup.stopLsn))
+    throw short(point, `the end of the backup, ${backup.stopLsn}`, stopReason);
+  if (target.kind === "lsn" && reached < parseLsn(target.lsn))
+    throw short(point, `the target, ${target.lsn}`, stopReason);
   if (target.kind !== "latest") return;
   if (request.expectedLsn !== null && isBeforeLastSegment(reached, request.expectedLsn, backup.walSegmentBytes)) {
     throw short(point, `the end of the archive, ${request.expectedLsn}`, stopReason);
   }
   const archived = backup.archiveEndTimeline;
-  if (request.timeline === "latest" && archived !== null && point.timeline < archived) throw short(point, `timeline ${archived} of the archive`, stopReason);
+  if (request.timeline === "latest" && archived !== null && point.timeline < archived)
+    throw short(point, `timeline ${archived} of the archive`, stopReason);
 }
 
 /** The tail of the last segment may be empty (a switch), so only the segment counts; its start belongs to the one before. */
@@ -71,10 +84,15 @@ function isBeforeLastSegment(reached: bigint, expectedLsn: string, segmentBytes:
 
 function short(point: RecoveryPoint, wanted: string, stopReason: string | null): StepError {
   const why = stopReason === null ? "" : ` (${stopReason})`;
-  return new StepError("subject", "RECOVERY_POINT_SHORT", `replay ended at ${point.lsn} on timeline ${point.timeline}, before ${wanted}${why}`, {
-    hint: "WAL is missing, damaged or of another timeline: what was committed after this position would be lost",
-    details: { reached: point.lsn, timeline: point.timeline, wanted },
-  });
+  return new StepError(
+    "subject",
+    "RECOVERY_POINT_SHORT",
+    `replay ended at ${point.lsn} on timeline ${point.timeline}, before ${wanted}${why}`,
+    {
+      hint: "WAL is missing, damaged or of another timeline: what was committed after this position would be lost",
+      details: { reached: point.lsn, timeline: point.timeline, wanted },
+    },
+  );
 }
 
 /** Known before anything starts: a time before the backup's end is answered with the backup's end, without an error. */
@@ -84,11 +102,17 @@ export function requireTargetAfterBackup({ target, backup }: RecoverRequest): vo
   }
   if (target.kind !== "time") return;
   const endedWallUs = backup.endedWallUs ?? backup.startedWallUs;
-  if (endedWallUs !== null && target.wallUs < endedWallUs) throw beforeBackup(target.text, `at ${serverTime(endedWallUs)} (${backup.timeFrom})`);
+  if (endedWallUs !== null && target.wallUs < endedWallUs)
+    throw beforeBackup(target.text, `at ${serverTime(endedWallUs)} (${backup.timeFrom})`);
 }
 
 function beforeBackup(target: string, end: string): StepError {
-  return new StepError("subject", "RECOVERY_TARGET_BEFORE_BACKUP", `the target ${target} lies before the end of the backup ${end}`, {
-    hint: "choose an older backup or a later target",
-  });
+  return new StepError(
+    "subject",
+    "RECOVERY_TARGET_BEFORE_BACKUP",
+    `the target ${target} lies before the end of the backup ${end}`,
+    {
+      hint: "choose an older backup or a later target",
+    },
+  );
 }

@@ -60,7 +60,9 @@ function fatalOf(lines: readonly string[]): string | null {
 /** `hot standby is not possible because of insufficient parameter settings`, then the DETAIL that names it. */
 function settingTooSmall(lines: readonly string[]): string | null {
   const index = lines.findIndex((line) => line.includes("because of insufficient parameter settings"));
-  return index === -1 ? null : (messageOf(lines.slice(index, index + 3).find((line) => /\bDETAIL:/u.test(line))) ?? messageOf(lines[index]));
+  return index === -1
+    ? null
+    : (messageOf(lines.slice(index, index + 3).find((line) => /\bDETAIL:/u.test(line))) ?? messageOf(lines[index]));
 }
 
 function last(lines: readonly string[], pattern: RegExp): string | null {

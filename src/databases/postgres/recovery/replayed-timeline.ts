@@ -16,12 +16,21 @@ export interface ReplayedTimeline {
  * and `pg_control_checkpoint()` is as old as the last checkpoint. But the server follows the history files it fetched into
  * `pg_wal`: the timeline is that of the followed history at this position.
  */
-export async function replayedTimeline(dataDir: string, lsn: string, choice: TimelineChoice, backupTimeline: number): Promise<ReplayedTimeline> {
+export async function replayedTimeline(
+  dataDir: string,
+  lsn: string,
+  choice: TimelineChoice,
+  backupTimeline: number,
+): Promise<ReplayedTimeline> {
   const followed = await followedTimeline(dataDir, choice, backupTimeline);
   const name = formatHistoryName(followed);
   const text = await readFile(join(dataDir, "pg_wal", name), "utf8").catch(() => null);
-  if (text === null) return { timeline: followed, from: followed === backupTimeline ? "backup_label" : "recovery_target_timeline" };
-  return { timeline: timelineAt(parseTimelineHistory(text, followed), followed, parseLsn(lsn)), from: `pg_wal/${name}` };
+  if (text === null)
+    return { timeline: followed, from: followed === backupTimeline ? "backup_label" : "recovery_target_timeline" };
+  return {
+    timeline: timelineAt(parseTimelineHistory(text, followed), followed, parseLsn(lsn)),
+    from: `pg_wal/${name}`,
+  };
 }
 
 /** A record that ends where a timeline was left still belongs to that timeline. */
@@ -34,6 +43,8 @@ async function followedTimeline(dataDir: string, choice: TimelineChoice, backupT
   if (choice === "current") return backupTimeline;
   const names = await readdir(join(dataDir, "pg_wal"));
   // Any segment size will do: a history file's name has none in it.
-  const histories = names.map((name) => parseWalFileName(name, 0x100_0000)).filter((file) => file?.kind === "timeline-history");
+  const histories = names
+    .map((name) => parseWalFileName(name, 0x100_0000))
+    .filter((file) => file?.kind === "timeline-history");
   return Math.max(backupTimeline, ...histories.map(({ timeline }) => timeline));
 }

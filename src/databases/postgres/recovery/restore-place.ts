@@ -11,7 +11,11 @@ export function createRestorePlace(sandboxes: Pick<Sandboxes, "own">): RestorePl
   return {
     async prepare(sandbox, signal) {
       await requireFolder(sandbox.dir);
-      const [dir, tablespaceRoot, spool] = [join(sandbox.dir, "data"), join(sandbox.dir, "tablespaces"), join(sandbox.dir, "spool")];
+      const [dir, tablespaceRoot, spool] = [
+        join(sandbox.dir, "data"),
+        join(sandbox.dir, "tablespaces"),
+        join(sandbox.dir, "spool"),
+      ];
       await stopServer(dir, "immediate", 5000);
       for (const name of FILLED) {
         signal.throwIfAborted();
@@ -24,7 +28,9 @@ export function createRestorePlace(sandboxes: Pick<Sandboxes, "own">): RestorePl
 
 async function requireFolder(dir: string): Promise<void> {
   if ((await stat(dir).catch(() => null))?.isDirectory() === true) return;
-  throw new StepError("permanent", "RESTORE_PLACE", `the sandbox's folder ${dir} is not there`, { hint: "its time to live may be over: give `sandbox/create` a longer `ttl`" });
+  throw new StepError("permanent", "RESTORE_PLACE", `the sandbox's folder ${dir} is not there`, {
+    hint: "its time to live may be over: give `sandbox/create` a longer `ttl`",
+  });
 }
 
 async function emptyFolder(dir: string, own: (path: string) => Promise<void>): Promise<void> {

@@ -61,7 +61,10 @@ export const RESERVED_SETTINGS: ReadonlySet<string> = new Set<string>([
 ]);
 
 export function safeProfile(preload: readonly string[]): Readonly<Record<string, string>> {
-  const schedulers = Object.assign({}, ...preload.map((library) => SCHEDULERS[library] ?? {})) as Record<string, string>; // Boundary: Object.assign loses the type.
+  const schedulers = Object.assign({}, ...preload.map((library) => SCHEDULERS[library] ?? {})) as Record<
+    string,
+    string
+  >; // Boundary: Object.assign loses the type.
   return { ...SAFE_PROFILE, ...schedulers, shared_preload_libraries: preload.join(",") };
 }
 
@@ -69,7 +72,10 @@ export function safeProfile(preload: readonly string[]): Readonly<Record<string,
  * A server in recovery stops replay when one of these is smaller than on its primary (manual: 26.4.3). The control file has
  * the primary's values at the time of the backup; a playbook may ask for more, where the primary raised them later.
  */
-export function primarySettings(control: ControlFile, wanted: Readonly<Record<string, string>>): Readonly<Record<string, string>> {
+export function primarySettings(
+  control: ControlFile,
+  wanted: Readonly<Record<string, string>>,
+): Readonly<Record<string, string>> {
   const atLeast = (name: string, value: number): string => String(Math.max(value, Number(wanted[name] ?? 0) || 0));
   return {
     max_connections: atLeast("max_connections", control.maxConnections),

@@ -11,7 +11,11 @@ type Settings = Readonly<Record<string, string>>;
  * opened. `latest` has none: the copy is then a standby without a primary, which stops at the archive's end by itself.
  */
 export function targetSettings(target: RecoveryTarget, timeline: TimelineChoice): Settings {
-  const common = { recovery_target_timeline: String(timeline), recovery_target_action: "pause", recovery_target_inclusive: "on" };
+  const common = {
+    recovery_target_timeline: String(timeline),
+    recovery_target_action: "pause",
+    recovery_target_inclusive: "on",
+  };
   switch (target.kind) {
     case "latest":
       return { recovery_target_timeline: String(timeline) };
@@ -41,7 +45,10 @@ export function serverTime(wallUs: number): string {
  * without the checkpoint which ends a recovery (the server opens first and writes it afterwards). Servers before 15 do not
  * say in their log that they wait for WAL, so a backup that lacks its own would hang: those end by themselves.
  */
-export function signalFile(request: Pick<RecoverRequest, "target" | "finish">, saysThatItWaits: boolean): "recovery.signal" | "standby.signal" {
+export function signalFile(
+  request: Pick<RecoverRequest, "target" | "finish">,
+  saysThatItWaits: boolean,
+): "recovery.signal" | "standby.signal" {
   const standby = request.target.kind === "latest" && (saysThatItWaits || request.finish === "pause");
   return standby ? "standby.signal" : "recovery.signal";
 }
@@ -76,6 +83,7 @@ export function configFile(settings: Settings): string {
 /** The unix socket lies in a folder that only the service user (and root) can enter; TCP is for one role with a password of its own, so that no password of production opens a copy. */
 export const HBA_FILE = `# TYPE DATABASE USER ADDRESS METHOD
 local all all trust
+local replication all trust
 host all firedrill 127.0.0.1/32 scram-sha-256
 `;
 

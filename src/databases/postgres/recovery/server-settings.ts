@@ -24,7 +24,10 @@ const RECORDED = [
 
 export async function readServerSettings(request: RecoverRequest, session: Session): Promise<ServerSettings> {
   const names = [...RECORDED, ...Object.keys(request.settings)];
-  const rows = await session.query<{ name: string; value: string }>("select name, current_setting(name) as value from pg_settings where name = any($1) order by name", [names]);
+  const rows = await session.query<{ name: string; value: string }>(
+    "select name, current_setting(name) as value from pg_settings where name = any($1) order by name",
+    [names],
+  );
   return {
     kind: "server_settings",
     version: request.binaries.version,

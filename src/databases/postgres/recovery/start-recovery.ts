@@ -6,7 +6,14 @@ import type { Sandboxes } from "../../../steps/ports/sandbox.ts";
 import { freePort } from "../free-port.ts";
 import { type LaunchedServer, launchWithPort } from "../server-start.ts";
 import { primarySettings, safeProfile } from "./safe-profile.ts";
-import { commandLine, configFile, durabilitySettings, HBA_FILE, replaySettings, targetSettings } from "./server-config.ts";
+import {
+  commandLine,
+  configFile,
+  durabilitySettings,
+  HBA_FILE,
+  replaySettings,
+  targetSettings,
+} from "./server-config.ts";
 
 /** Begins a log line: time, pid, kind of process. `server-log` reads it. */
 const LOG_LINE_PREFIX = "%m [%p] %b ";
@@ -26,13 +33,26 @@ export async function startRecovery(
     freePort,
     signal,
     launch: (port, listen) => {
-      const argv = [join(request.binaries.bin, "postgres"), "-D", request.dataDir, ...fixed, ...commandLine({ port: String(port), listen_addresses: listen })];
-      return deps.sandboxes.launch(request.sandbox, { name: "postgres", argv, env: { LC_ALL: "C" }, cwd: request.dataDir }, signal);
+      const argv = [
+        join(request.binaries.bin, "postgres"),
+        "-D",
+        request.dataDir,
+        ...fixed,
+        ...commandLine({ port: String(port), listen_addresses: listen }),
+      ];
+      return deps.sandboxes.launch(
+        request.sandbox,
+        { name: "postgres", argv, env: { LC_ALL: "C" }, cwd: request.dataDir },
+        signal,
+      );
     },
   });
 }
 
-async function writeConfig(request: RecoverRequest, deps: { readonly sandboxes: Pick<Sandboxes, "own">; readonly totalMemoryBytes: number }): Promise<string> {
+async function writeConfig(
+  request: RecoverRequest,
+  deps: { readonly sandboxes: Pick<Sandboxes, "own">; readonly totalMemoryBytes: number },
+): Promise<string> {
   const dir = join(request.sandbox.dir, "conf");
   await rm(dir, { recursive: true, force: true });
   await mkdir(dir, { mode: 0o700 });

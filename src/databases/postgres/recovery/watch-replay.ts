@@ -70,9 +70,14 @@ async function isReached({ request, server }: ReplayWatch, state: ReplayState): 
 async function pausedForGood(request: RecoverRequest, server: LaunchedServer): Promise<boolean> {
   const log = readReplayLog(await readLogTail(server.logPath));
   if (log.settingTooSmall !== null) {
-    throw new StepError("permanent", "RESTORE_SETTING_LOW", `replay stopped because a setting of the sandbox is smaller than on the source: ${log.settingTooSmall}`, {
-      hint: "the source raised it after the backup: give its value under `settings:` of the restore",
-    });
+    throw new StepError(
+      "permanent",
+      "RESTORE_SETTING_LOW",
+      `replay stopped because a setting of the sandbox is smaller than on the source: ${log.settingTooSmall}`,
+      {
+        hint: "the source raised it after the backup: give its value under `settings:` of the restore",
+      },
+    );
   }
   return request.target.kind !== "latest" && log.pausedAtTarget;
 }
@@ -89,7 +94,10 @@ async function ask({ request, server, watch }: ReplayWatch, session: Session): P
 }
 
 export async function endedError(request: RecoverRequest, server: LaunchedServer, end: ServerEnd): Promise<Error> {
-  return request.wal.failure() ?? diagnose(readReplayLog(await readLogTail(server.logPath)), end, request.target, request.expectedLsn);
+  return (
+    request.wal.failure() ??
+    diagnose(readReplayLog(await readLogTail(server.logPath)), end, request.target, request.expectedLsn)
+  );
 }
 
 function throwFeedFailure(request: RecoverRequest): void {
