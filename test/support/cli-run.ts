@@ -39,6 +39,28 @@ export function firedrill(args: readonly string[], options: CliOptions): Promise
   return endOf(launch(args, options));
 }
 
+export interface Running extends AsyncDisposable {
+  readonly ended: Promise<CliEnd>;
+  kill(signal: NodeJS.Signals): void;
+}
+
+/** A command that runs until it is told to end. */
+export function startFiredrill(args: readonly string[], options: CliOptions): Running {
+  return running(launch(args, options));
+}
+
+function running(child: ChildProcess): Running {
+  const ended = endOf(child);
+  return {
+    ended,
+    kill: (signal) => void child.kill(signal),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await ended;
+    },
+  };
+}
+
 function endOf(child: ChildProcess): Promise<CliEnd> {
   let stdout = "";
   let stderr = "";
@@ -53,22 +75,19 @@ function endOf(child: ChildProcess): Promise<CliEnd> {
 export const eventSchema = z.looseObject({
   seq: z.number(),
   type: z.string(),
-  step: z.string().nullish(),
   data: z.looseObject({}),
 });
 export type CliEvent = z.infer<typeof eventSchema>;
 
-export interface FollowedRun extends AsyncDisposable {
-  readonly ended: Promise<CliEnd>;
+export interface FollowedRun extends Running {
   /** The first event that fits; rejects when the run ends before it. */
   until(fits: (event: CliEvent) => boolean): Promise<CliEvent>;
-  kill(signal: NodeJS.Signals): void;
 }
 
 /** `firedrill run ... --events`, whose events can be waited for. */
 export function followRun(args: readonly string[], options: CliOptions): FollowedRun {
   const child = launch(["run", ...args, "--events"], options);
-  const ended = endOf(child);
+  const base = running(child);
   const events: CliEvent[] = [];
   let wake: () => void = () => undefined;
   let over = false;
@@ -84,19 +103,14 @@ export function followRun(args: readonly string[], options: CliOptions): Followe
     });
   }
   return {
-    ended,
+    ...base,
     async until(fits) {
       for (;;) {
         const found = events.find((event) => fits(event));
         if (found !== undefined) return found;
-        if (over) throw new Error(`the run ended before the event: ${(await ended).stderr}`);
+        if (over) throw new Error(`the run ended before the event: ${(await base.ended).stderr}`);
         await new Promise<void>((resolve) => (wake = resolve));
       }
-    },
-    kill: (signal) => void child.kill(signal),
-    async [Symbol.asyncDispose]() {
-      child.kill("SIGKILL");
-      await ended;
     },
   };
 }

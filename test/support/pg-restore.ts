@@ -30,10 +30,10 @@ export interface TestSandbox extends AsyncDisposable {
 export async function makeSandbox(parent: string, name = `sb-${randomBytes(4).toString("hex")}`): Promise<TestSandbox> {
   const dir = join(parent, name);
   await mkdir(dir, { recursive: true });
-  for (const name of ["data", "tablespaces", "socket", "spool", "log"]) {
-    await mkdir(join(dir, name));
-    await own(join(dir, name));
-    await chmod(join(dir, name), 0o700);
+  for (const part of ["data", "tablespaces", "socket", "spool", "log"]) {
+    await mkdir(join(dir, part));
+    await own(join(dir, part));
+    await chmod(join(dir, part), 0o700);
   }
   const ref: SandboxRef = {
     kind: "process",

@@ -1,97 +1,60 @@
-import { closeSync, constants, fstatSync, openSync, read, readSync, write, writeSync } from "node:fs";
-import { promisify } from "node:util";
-import type { TreeFile } from "./plain-tree.ts";
-import type { RestoreTarget } from "./restore-target.ts";
-import { writeError } from "./restore-target.ts";
+import { closeSync, constants, fstatSync, openSync, readSync, writeSync } from "node:fs";
+import type { ChecksumAlgorithm } from "../../formats/postgres/backup-manifest.ts";
+import { createDigest } from "./digest.ts";
+import { createFile, type NewFile, writeError } from "./restore-target.ts";
 import { subjectError } from "./subject-error.ts";
-import type { FileCheck } from "./verification.ts";
 
-const readAsync = promisify(read);
-const writeAsync = promisify(write);
-/** Two of these per lane stay in the second-level cache between reading, checking and writing: measured best of 64 KiB to 1 MiB. */
+/** Read, checked and written while it is in the second-level cache: measured best of 64 KiB to 1 MiB. */
 export const BUFFER_BYTES = 256 * 1024;
-/** Below this, handing work to another thread costs more than the work. */
-export const SMALL_BYTES = 256 * 1024;
 
-export interface CopyJob {
-  readonly file: TreeFile;
-  readonly target: RestoreTarget;
-  readonly check: FileCheck;
-  readonly signal: AbortSignal;
-  onBytes(bytes: number): void;
+/** One file to copy; plain data, so that a worker can do it. */
+export interface CopyOrder {
+  readonly source: string;
+  readonly target: NewFile;
+  /** What to compute of the content on its way; null: nothing. */
+  readonly algorithm: ChecksumAlgorithm | null;
 }
 
-/** Copies a file of at most SMALL_BYTES at once; `buffer` is reused. */
-export function copySmall(job: CopyJob, buffer: Buffer): void {
-  const source = openFile(job.file.source);
+/** What was read of it. */
+export interface Copied {
+  readonly bytes: number;
+  /** As a manifest writes it; null when nothing was computed. */
+  readonly hex: string | null;
+}
+
+/** Copies one file in one pass. `onBytes` is called after each buffer and may throw to end it. */
+export function copyFile(order: CopyOrder, buffer: Buffer, onBytes: (bytes: number) => void): Copied {
+  const source = openFile(order.source);
   try {
-    const target = job.target.createFile(job.file.path);
+    const target = createFile(order.target);
     try {
-      for (
-        let length = readSync(source, buffer, 0, buffer.length, null);
-        length > 0;
-        length = readSync(source, buffer, 0, buffer.length, null)
-      ) {
-        const chunk = buffer.subarray(0, length);
-        job.check.update(chunk);
-        writeWhole(target, chunk);
-        job.onBytes(length);
-      }
+      return pump(order.algorithm, { source, target, buffer }, onBytes);
     } finally {
       closeSync(target);
     }
   } finally {
     closeSync(source);
   }
-  job.check.end();
 }
 
-/** Reads the next part while the one before is written. */
-export async function copyLarge(job: CopyJob, buffers: readonly [Buffer, Buffer]): Promise<void> {
-  const source = openFile(job.file.source);
-  try {
-    const target = job.target.createFile(job.file.path);
-    try {
-      await pump(job, source, target, buffers);
-    } finally {
-      closeSync(target);
-    }
-  } finally {
-    closeSync(source);
-  }
-  job.check.end();
+interface Pipe {
+  readonly source: number;
+  readonly target: number;
+  readonly buffer: Buffer;
 }
 
-async function pump(job: CopyJob, source: number, target: number, buffers: readonly [Buffer, Buffer]): Promise<void> {
-  let [current, other] = buffers;
-  let writing: Promise<void> = Promise.resolve();
-  let position = 0;
-  try {
-    for (;;) {
-      job.signal.throwIfAborted();
-      const { bytesRead } = await readAsync(source, current, 0, current.length, position);
-      await writing;
-      if (bytesRead === 0) return;
-      const chunk = current.subarray(0, bytesRead);
-      writing = writeAll(target, chunk, position);
-      // Keeps the rejection from being unhandled while the next part is read; it is awaited above or below.
-      writing.catch(() => undefined);
-      job.check.update(chunk);
-      position += bytesRead;
-      job.onBytes(bytesRead);
-      [current, other] = [other, current];
-    }
-  } finally {
-    await writing;
-  }
-}
-
-async function writeAll(target: number, chunk: Buffer, position: number): Promise<void> {
-  try {
-    for (let done = 0; done < chunk.length;)
-      done += (await writeAsync(target, chunk, done, chunk.length - done, position + done)).bytesWritten;
-  } catch (error) {
-    throw writeError(error);
+function pump(algorithm: ChecksumAlgorithm | null, pipe: Pipe, onBytes: (bytes: number) => void): Copied {
+  const { source, target, buffer } = pipe;
+  const digest = algorithm === null ? null : createDigest(algorithm);
+  let bytes = 0;
+  for (;;) {
+    const length = readSync(source, buffer, 0, buffer.length, null);
+    if (length === 0) return { bytes, hex: digest?.hex() ?? null };
+    const chunk = buffer.subarray(0, length);
+    digest?.update(chunk);
+    writeWhole(target, chunk);
+    bytes += length;
+    onBytes(length);
   }
 }
 

@@ -1,12 +1,13 @@
+import { availableParallelism } from "node:os";
 import { setImmediate } from "node:timers/promises";
 import type { Anatomy } from "./anatomy.ts";
 import { compareWithManifest, originalPaths } from "./completeness.ts";
-import { BUFFER_BYTES, type CopyJob, copyLarge, copySmall, SMALL_BYTES } from "./copy-file.ts";
-import { type PlainTree, readPlainTree, type TreeFile } from "./plain-tree.ts";
+import { type CopiedOrder, copiedBytes, type CopyQueue, createQueue, workOff } from "./copy-queue.ts";
+import { copyWithWorkers } from "./copy-workers.ts";
+import { type PlainTree, readPlainTree } from "./plain-tree.ts";
 import type { RestoreTarget } from "./restore-target.ts";
-import { runAll } from "./run-all.ts";
 import { subjectErrors } from "./subject-error.ts";
-import type { Verification } from "./verification.ts";
+import type { FileCheck, Verification } from "./verification.ts";
 
 export interface FetchWork {
   readonly anatomy: Anatomy;
@@ -16,10 +17,13 @@ export interface FetchWork {
   onBytes(bytes: number): void;
 }
 
-/** Lanes for large files; small files have one of their own on this thread, so that they never wait behind them. */
-const LARGE_LANES = 2;
-/** Bytes of small files between two turns of the event loop. */
-const TURN_BYTES = 2 * 1024 * 1024;
+/** Below this a thread takes longer to start than to copy. */
+const WORKERS_FROM_BYTES = 64 * 1024 * 1024;
+/** More threads than this only wait for the disk. */
+const MOST_WORKERS = 4;
+/** Files between two turns of the event loop when we copy on this thread. */
+const TURN_FILES = 32;
+const REPORT_EVERY_MS = 100;
 
 /** Names and sizes of a plain backup, refused when they are hostile or do not match the manifest. */
 export async function planPlain(anatomy: Anatomy, signal: AbortSignal): Promise<PlainTree> {
@@ -34,44 +38,63 @@ export async function planPlain(anatomy: Anatomy, signal: AbortSignal): Promise<
 export async function fetchPlain(tree: PlainTree, work: FetchWork): Promise<void> {
   for (const { oid } of tree.tablespaces) work.target.addTablespace(oid);
   for (const directory of tree.directories.toSorted()) work.target.makeFolder(directory);
-  const small = tree.files.filter((file) => file.sizeBytes <= SMALL_BYTES);
-  const large = tree.files.filter((file) => file.sizeBytes > SMALL_BYTES).toSorted((a, b) => b.sizeBytes - a.sizeBytes);
-  const queue = large.values();
-  const lanes = Array.from(
-    { length: LARGE_LANES },
-    () => async (signal: AbortSignal) => await largeLane(queue, work, signal),
+  // Largest first: the last file of one thread must not be the one all others wait for.
+  const files = tree.files.toSorted((a, b) => b.sizeBytes - a.sizeBytes);
+  const checks = files.map((file) => work.verification.begin(file.path, file.sizeBytes));
+  const queue = createQueue(
+    files.map((file, index) => ({
+      source: file.source,
+      target: work.target.place(file.path),
+      algorithm: checks[index]?.algorithm ?? null,
+    })),
   );
-  await runAll([...lanes, async (signal) => await smallLane(small, work, signal)], work.signal);
+  const totalBytes = files.reduce((sum, file) => sum + file.sizeBytes, 0);
+  using progress = reportProgress(queue, work);
+  if (totalBytes < WORKERS_FROM_BYTES) await copyHere(queue, checks, progress, work.signal);
+  else await copyWithWorkers(queue, Math.min(MOST_WORKERS, availableParallelism()), work.signal, ended(checks));
 }
 
-async function largeLane(queue: IterableIterator<TreeFile>, work: FetchWork, signal: AbortSignal): Promise<void> {
-  const buffers: readonly [Buffer, Buffer] = [
-    Buffer.allocUnsafeSlow(BUFFER_BYTES),
-    Buffer.allocUnsafeSlow(BUFFER_BYTES),
-  ];
-  for (const file of queue) await copyLarge(jobOf(file, work, signal), buffers);
-}
-
-async function smallLane(files: readonly TreeFile[], work: FetchWork, signal: AbortSignal): Promise<void> {
-  const buffer = Buffer.allocUnsafeSlow(SMALL_BYTES);
+async function copyHere(
+  queue: CopyQueue,
+  checks: readonly FileCheck[],
+  progress: Reporting,
+  signal: AbortSignal,
+): Promise<void> {
+  const end = ended(checks);
   let sinceTurn = 0;
-  for (const file of files) {
-    copySmall(jobOf(file, work, signal), buffer);
-    // A file costs about as much as 64 KiB of data.
-    sinceTurn += file.sizeBytes + 65_536;
-    if (sinceTurn < TURN_BYTES) continue;
+  for (const file of workOff(queue)) {
+    end(file);
+    sinceTurn += 1;
+    if (sinceTurn < TURN_FILES) continue;
     sinceTurn = 0;
+    progress.tell();
     await setImmediate();
     signal.throwIfAborted();
   }
 }
 
-function jobOf(file: TreeFile, work: FetchWork, signal: AbortSignal): CopyJob {
+function ended(checks: readonly FileCheck[]): (file: CopiedOrder) => void {
+  return ({ index, bytes, hex }) => checks[index]?.endWith(bytes, hex);
+}
+
+interface Reporting extends Disposable {
+  tell(): void;
+}
+
+/** The threads count; nobody has to be told for each buffer. */
+function reportProgress(queue: CopyQueue, work: FetchWork): Reporting {
+  let told = 0;
+  const tell = (): void => {
+    const bytes = copiedBytes(queue);
+    if (bytes > told) work.onBytes(bytes - told);
+    told = bytes;
+  };
+  const timer = setInterval(tell, REPORT_EVERY_MS);
   return {
-    file,
-    target: work.target,
-    check: work.verification.begin(file.path, file.sizeBytes),
-    signal,
-    onBytes: (bytes) => work.onBytes(bytes),
+    tell,
+    [Symbol.dispose]: () => {
+      clearInterval(timer);
+      tell();
+    },
   };
 }

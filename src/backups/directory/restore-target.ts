@@ -18,17 +18,21 @@ import { errnoOf, subjectError } from "./subject-error.ts";
 /**
  * Writes below the target and nowhere else: paths come checked (relative, no `..`), every folder on the way was made
  * here, files are created exclusively and never through a link. Owner and modes are those the server demands
- * (0700 and 0600, owned by the user it runs as).
+ * (0700 and 0600, owned by the user it runs as). The folders at the top are handed over last: until then nobody but us
+ * can go in and put a link in the place of a folder that we are about to write to.
  */
 export class RestoreTarget {
   readonly #target: FetchTarget;
+  readonly #userId: number;
   readonly #changeOwner: boolean;
+  readonly #closed: string[] = [];
   readonly #made = new Set<string>();
   readonly #tablespaces = new Set<string>();
 
   /** `userId` is ours: an ordinary user owns what it makes and may not give it away. */
   constructor(target: FetchTarget, userId: number) {
     this.#target = target;
+    this.#userId = userId;
     this.#changeOwner = userId === 0 || userId !== target.uid;
   }
 
@@ -40,8 +44,7 @@ export class RestoreTarget {
         throw new StepError("permanent", "FETCH_TARGET", `${dir} is not empty`, {
           hint: "A restore goes into an empty folder.",
         });
-      chmodSync(dir, 0o700);
-      if (this.#changeOwner) chownSync(dir, this.#target.uid, this.#target.gid);
+      this.#close(dir);
     } catch (cause) {
       if (errnoOf(cause) === undefined) throw cause;
       throw new StepError("permanent", "FETCH_TARGET", `${dir} cannot be written to: ${errnoOf(cause) ?? ""}`, {
@@ -71,28 +74,20 @@ export class RestoreTarget {
     this.#make(this.locate(path));
   }
 
-  /** A new file's descriptor; its folder is made when it is not there. */
-  createFile(path: string): number {
+  /** Where a file goes; its folder is made when it is not there. */
+  place(path: string): NewFile {
     const file = this.locate(path);
     this.#make(dirname(file));
-    try {
-      const fd = openSync(
-        file,
-        constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
-        0o600,
-      );
-      if (this.#changeOwner) fchownSync(fd, this.#target.uid, this.#target.gid);
-      return fd;
-    } catch (error) {
-      if (errnoOf(error) !== "EEXIST") throw writeError(error);
-      throw subjectError(
-        { code: "BACKUP_DUPLICATE", message: `the backup holds ${JSON.stringify(path)} twice` },
-        error,
-      );
-    }
+    const { uid, gid } = this.#target;
+    return { path, file, owner: this.#changeOwner ? { uid, gid } : null };
   }
 
-  /** Links of tablespaces and the empty folders that a server needs. */
+  /** A new file's descriptor. */
+  createFile(path: string): number {
+    return createFile(this.place(path));
+  }
+
+  /** Links of tablespaces and the empty folders that a server needs; then all is the server's. */
   finish(): void {
     for (const folder of REQUIRED_FOLDERS) this.makeFolder(folder);
     for (const oid of this.#tablespaces) {
@@ -100,6 +95,14 @@ export class RestoreTarget {
       symlinkSync(join(this.#target.tablespaceRoot, oid), link);
       if (this.#changeOwner) lchownSync(link, this.#target.uid, this.#target.gid);
     }
+    if (this.#changeOwner) for (const dir of this.#closed) lchownSync(dir, this.#target.uid, this.#target.gid);
+  }
+
+  /** Ours alone until `finish`. */
+  #close(dir: string): void {
+    if (this.#changeOwner) lchownSync(dir, this.#userId, -1);
+    chmodSync(dir, 0o700);
+    this.#closed.push(dir);
   }
 
   #make(folder: string): void {
@@ -112,14 +115,38 @@ export class RestoreTarget {
   /** The root of all tablespaces may be there already; the folder of one must be new. */
   #makeRoot(folder: string): void {
     const root = dirname(folder);
-    if (!this.#made.has(root) && mkdirSync(root, { recursive: true, mode: 0o700 }) !== undefined) this.#own(root);
-    this.#made.add(root);
+    if (!this.#made.has(root)) {
+      mkdirSync(root, { recursive: true, mode: 0o700 });
+      this.#close(root);
+      this.#made.add(root);
+    }
     this.#make(folder);
   }
 
   #own(folder: string): void {
     if (this.#changeOwner) chownSync(folder, this.#target.uid, this.#target.gid);
     this.#made.add(folder);
+  }
+}
+
+/** A file that is to be made; plain data, so that a worker can make it. */
+export interface NewFile {
+  /** In the backup, for messages. */
+  readonly path: string;
+  readonly file: string;
+  /** Null: whoever makes it. */
+  readonly owner: { readonly uid: number; readonly gid: number } | null;
+}
+
+/** Made exclusively, never through a link, 0600. Throws `BACKUP_DUPLICATE`. */
+export function createFile({ path, file, owner }: NewFile): number {
+  try {
+    const fd = openSync(file, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600);
+    if (owner !== null) fchownSync(fd, owner.uid, owner.gid);
+    return fd;
+  } catch (error) {
+    if (errnoOf(error) !== "EEXIST") throw writeError(error);
+    throw subjectError({ code: "BACKUP_DUPLICATE", message: `the backup holds ${JSON.stringify(path)} twice` }, error);
   }
 }
 

@@ -1,9 +1,11 @@
 import {
+  chmodSync,
   chownSync,
   closeSync,
   constants,
   existsSync,
   fchownSync,
+  lchownSync,
   mkdirSync,
   openSync,
   readdirSync,
@@ -17,7 +19,11 @@ import { RESTORE_SCRIPT, RESTORE_SCRIPT_NAME } from "./restore-command.ts";
 
 const FOLDERS = ["ready", "request", "absent", "incoming"] as const;
 
-/** The folder between the feed and the server's restore_command; see restore-command.ts for what its names mean. */
+/**
+ * The folder between the feed and the server's restore_command; see restore-command.ts for what its names mean. When we
+ * are root the folder itself, and `incoming`, stay ours: a server that could put a link in the place of `absent` would
+ * choose where we write. What lies inside `ready`, `request` and `absent` is the server's.
+ */
 export class SpoolFolder {
   readonly dir: string;
   readonly #owner: { readonly uid: number; readonly gid: number } | null;
@@ -30,12 +36,13 @@ export class SpoolFolder {
 
   /** Empties what an earlier feed left. */
   open(feedPid: number): void {
-    if (mkdirSync(this.dir, { recursive: true, mode: 0o700 }) !== undefined) this.#own(this.dir);
+    mkdirSync(this.dir, { recursive: true, mode: 0o700 });
+    if (this.#owner !== null) this.#keep(this.#owner.gid);
     for (const name of [...FOLDERS, "failed", "closed", "feed", RESTORE_SCRIPT_NAME])
       rmSync(join(this.dir, name), { recursive: true, force: true });
     for (const name of FOLDERS) {
       mkdirSync(join(this.dir, name), { mode: 0o700 });
-      this.#own(join(this.dir, name));
+      if (name !== "incoming") this.#own(join(this.dir, name));
     }
     this.#write("feed", `${feedPid}\n`, 0o600);
     this.#write(RESTORE_SCRIPT_NAME, RESTORE_SCRIPT, 0o755);
@@ -104,6 +111,12 @@ export class SpoolFolder {
       closeSync(fd);
     }
     renameSync(aside, join(this.dir, name));
+  }
+
+  /** The server passes through and lists; only we put names into it. */
+  #keep(gid: number): void {
+    lchownSync(this.dir, 0, gid);
+    chmodSync(this.dir, 0o750);
   }
 
   #own(path: string): void {

@@ -1,4 +1,4 @@
-import type { BackupManifest, ManifestFile } from "../../formats/postgres/backup-manifest.ts";
+import type { BackupManifest, ChecksumAlgorithm, ManifestFile } from "../../formats/postgres/backup-manifest.ts";
 import { missing, wrongSize } from "./completeness.ts";
 import { createDigest, type Digest } from "./digest.ts";
 import { isLeftOut, isUnverified } from "./exclusions.ts";
@@ -76,7 +76,7 @@ export class FileCheck {
   readonly #path: string;
   readonly #stated: number;
   readonly #expected: ManifestFile | null;
-  readonly #digest: Digest | null;
+  #digest: Digest | null = null;
   #seen = 0;
 
   constructor(all: Verification, path: string, stated: number, expected: ManifestFile | null) {
@@ -84,15 +84,26 @@ export class FileCheck {
     this.#path = path;
     this.#stated = stated;
     this.#expected = expected;
-    this.#digest = expected === null ? null : createDigest(expected.checksum.algorithm);
+  }
+
+  /** What to compute of its content; null: nothing is known to compare with. */
+  get algorithm(): ChecksumAlgorithm | null {
+    return this.#expected?.checksum.algorithm ?? null;
   }
 
   update(bytes: Uint8Array): void {
+    if (this.#seen === 0 && this.algorithm !== null) this.#digest = createDigest(this.algorithm);
     this.#seen += bytes.length;
     this.#digest?.update(bytes);
   }
 
   end(): void {
-    this.#all.end(this.#path, this.#expected, { stated: this.#stated, seen: this.#seen }, this.#digest?.hex() ?? null);
+    const digest = this.#digest ?? (this.algorithm === null ? null : createDigest(this.algorithm));
+    this.endWith(this.#seen, digest?.hex() ?? null);
+  }
+
+  /** The same for a file whose bytes passed by elsewhere. */
+  endWith(seenBytes: number, hex: string | null): void {
+    this.#all.end(this.#path, this.#expected, { stated: this.#stated, seen: seenBytes }, hex);
   }
 }

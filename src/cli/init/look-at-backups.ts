@@ -33,7 +33,8 @@ export async function lookAtBackups(
   // Of several archives the first that brings the newest backup somewhere; a broken one is better than none.
   const best = seen.find(({ problems }) => problems.length === 0) ?? seen[0];
   if (best === undefined) throw noBackup(path, []);
-  return { ...best, otherArchives: archives.filter((archive) => archive !== best.location.wal) };
+  const rejected = best.rejected.filter((one) => !archives.includes(one.path));
+  return { ...best, rejected, otherArchives: archives.filter((archive) => archive !== best.location.wal) };
 }
 
 async function namedArchive(wal: string, signal: AbortSignal): Promise<string> {
@@ -47,12 +48,11 @@ async function look(source: Source, path: string, wal: string | null, signal: Ab
   const location: BackupLocation = { kind: "directory", path: resolve(path), wal };
   const { backups, rejected } = await source.list(location, signal);
   const [newest, ...older] = backups;
-  const others = rejected.filter((one) => one.path !== wal);
-  if (newest === undefined) throw noBackup(path, others);
+  if (newest === undefined) throw noBackup(path, rejected);
   const assessment = await source.assess(newest, { kind: "latest" }, "latest", signal);
   const problems =
     assessment.kind === "broken" ? assessment.problems.map(({ code, message }) => `${code} ${message}`) : [];
-  return { location, backups: [newest, ...older], rejected: others, otherArchives: [], problems };
+  return { location, backups: [newest, ...older], rejected, otherArchives: [], problems };
 }
 
 const MAX_LISTED = 20;

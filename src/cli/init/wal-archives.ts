@@ -12,8 +12,8 @@ const MAX_FOLDERS = 200;
 const MAX_NAMES = 2000;
 
 /**
- * Folders beside and inside a folder of backups that hold WAL segments, the usual names first. What decides is the
- * content; a `pg_wal` that belongs to a data directory is no archive.
+ * Folders inside and beside a folder of backups that hold WAL segments, in this order, the usual names first. What
+ * decides is the content; a `pg_wal` that belongs to a data directory is no archive.
  */
 export async function findWalArchives(backups: string, signal: AbortSignal): Promise<readonly string[]> {
   const path = resolve(backups);
@@ -24,7 +24,7 @@ export async function findWalArchives(backups: string, signal: AbortSignal): Pro
       if (folder !== path && (await holdsSegments(folder, signal))) found.push(folder);
     }
   }
-  return found.toSorted((a, b) => rank(a) - rank(b));
+  return found;
 }
 
 /** True when a file, or a file of a group folder, is named as a segment. Cannot be read: false. */

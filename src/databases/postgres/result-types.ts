@@ -1,4 +1,4 @@
-import pg from "pg";
+import { type CustomTypesConfig, types } from "pg";
 
 /** Only what the client asks of it; its own type is a set of overloads over every format. */
 type Parse = (value: string) => unknown;
@@ -13,11 +13,12 @@ const TEXT_ARRAY = 1009;
  * Values as they were stored: `bigint` and `numeric` are strings already; dates and times become strings too, because a
  * JavaScript `Date` cuts microseconds and takes the machine's zone.
  */
-export const textTypes: pg.CustomTypesConfig = {
+export const textTypes: CustomTypesConfig = {
   getTypeParser: (oid: number, format?: "text" | "binary"): Parse => {
     if (AS_TEXT.has(oid)) return String;
+    if (format === "binary") return String;
     // Boundary: pg's overloads return `any`; a parser takes the text of the wire.
-    const id = AS_TEXT_ARRAY.has(oid) ? TEXT_ARRAY : oid;
-    return format === "binary" ? String : (pg.types.getTypeParser(id, "text") as Parse);
+    // oxlint-disable-next-line typescript/no-unsafe-enum-assignment -- an oid of the wire may be any number; unknown ones get text
+    return types.getTypeParser(AS_TEXT_ARRAY.has(oid) ? TEXT_ARRAY : oid, "text") as Parse;
   },
 };

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import pg from "pg";
+import { Client, type ClientConfig } from "pg";
 import type { DatabaseRef } from "../../drills/database-ref.ts";
 import type { Session, SessionOptions, Sessions } from "../../steps/ports/postgres.ts";
 import { openSocketDirectory, type SocketDirectory } from "../../support/socket-directory.ts";
@@ -20,7 +20,7 @@ export function createSessions(deps: SessionsDeps): Sessions {
       options.signal.throwIfAborted();
       const password = database.password === null ? null : await deps.secret(database.password);
       using reach = reachHost(database);
-      const client = new pg.Client(clientConfig(database, reach.host, password, options));
+      const client = new Client(clientConfig(database, reach.host, password, options));
       // A connection that breaks between two queries is told by the next one.
       client.on("error", () => undefined);
       try {
@@ -56,7 +56,7 @@ export function clientConfig(
   host: string,
   password: string | null,
   options: Omit<SessionOptions, "signal">,
-): pg.ClientConfig {
+): ClientConfig {
   return {
     host,
     port: database.port,
@@ -91,7 +91,7 @@ function startupOptions(database: DatabaseRef, options: Omit<SessionOptions, "si
   return settings.map((setting) => `-c ${setting}`).join(" ");
 }
 
-async function connect(client: pg.Client, signal: AbortSignal): Promise<void> {
+async function connect(client: Client, signal: AbortSignal): Promise<void> {
   const abort = (): void => void client.connection.stream.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
@@ -102,11 +102,11 @@ async function connect(client: pg.Client, signal: AbortSignal): Promise<void> {
 }
 
 class PgSession implements Session {
-  readonly #client: pg.Client;
+  readonly #client: Client;
   readonly #signal: AbortSignal;
   readonly #abort = (): void => void this.#client.connection.stream.destroy();
 
-  constructor(client: pg.Client, signal: AbortSignal) {
+  constructor(client: Client, signal: AbortSignal) {
     this.#client = client;
     this.#signal = signal;
     signal.addEventListener("abort", this.#abort, { once: true });

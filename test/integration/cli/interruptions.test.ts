@@ -38,7 +38,7 @@ phases:
 `;
 
 const run = (...args: readonly string[]): Promise<CliEnd> => firedrill(args, { cwd: lab.dir });
-const started = (step: string) => (event: CliEvent): boolean => event.type === "step.started" && event.step === step;
+const started = (step: string) => (event: CliEvent): boolean => event.type === "step.started" && event.data["step"] === step;
 const onlyRun = (state: string): string => readdirSync(lab.path(`${state}/runs`)).join();
 
 async function status(state: string): Promise<unknown> {
@@ -51,7 +51,7 @@ test("killed while it restores: list shows the crash, clean leaves no process an
   await drill.until(started("restore"));
   drill.kill("SIGKILL");
   await drill.ended;
-  expect(await status("kill")).toMatchObject([{ status: "crashed", resources: [{ kind: "sandbox" }] }]);
+  expect(await status("kill")).toMatchObject([{ status: "crashed", resources: [{ kind: "sandbox-process" }] }]);
   expect((await run("status", "--state", "kill")).stdout).toContain(`firedrill resume ${onlyRun("kill")}`);
   const cleaned = await run("clean", "--state", "kill");
   expect(cleaned).toMatchObject({ code: 0, stdout: expect.stringMatching(/finished; 0 left behind[^]*clean\n$/u) });
@@ -66,7 +66,7 @@ test("killed while it restores, then resumed: it finishes and passes", async () 
   await drill.ended;
   const { code, stdout } = await run("resume", onlyRun("resume"), "--state", "resume", "--json");
   expect(code).toBe(0);
-  expect(JSON.parse(stdout)).toMatchObject({ exitCode: 0, run: { epochs: 2 }, cleanup: { verified: true } });
+  expect(JSON.parse(stdout)).toMatchObject({ exitCode: 0, run: { epochs: 2 }, cleanup: { status: "verified" } });
   expect(leftIn(lab.path("resume"))).toEqual(NOTHING);
 });
 
@@ -93,7 +93,7 @@ test("Ctrl-C stops it into its cleanup: exit 4, nothing left; another run beside
   expect(await drill.ended).toMatchObject({ code: 4 });
   const other = await beside;
   expect(other.code).toBe(0);
-  expect(JSON.parse(other.stdout)).toMatchObject({ result: "passed", cleanup: { verified: true } });
+  expect(JSON.parse(other.stdout)).toMatchObject({ result: "passed", cleanup: { status: "verified" } });
   expect(await status("both")).toEqual(
     expect.arrayContaining([
       expect.objectContaining({ name: "slow", result: "aborted" }),

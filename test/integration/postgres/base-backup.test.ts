@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { createBackupMaker } from "../../../src/databases/postgres/backup/create-base-backup.ts";
+import { createBinaries } from "../../../src/databases/postgres/binaries.ts";
 import { initCluster } from "../../../src/databases/postgres/lab/init-cluster.ts";
 import type { LabServer } from "../../../src/databases/postgres/lab/start-server.ts";
 import { parseBackupManifest } from "../../../src/formats/postgres/backup-manifest.ts";
@@ -162,13 +163,18 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))(
       ).toEqual([]);
     });
 
+    it("asks for pg_basebackup of the same version", async () => {
+      // A search that finds nothing: what a machine without the tools looks like.
+      const nothing = createBinaries({ option: null, configured: [], path: "", systemPatterns: [], npm: null });
+      const bare = createBackupMaker({ sessions, binaries: nothing, clock, secret: async () => "" });
+      const failure = bare.create(request("tool", { method: "pg_basebackup" }), quiet);
+      await expect(failure).rejects.toMatchObject({
+        code: "BACKUP_METHOD",
+        message: containing(`no pg_basebackup ${major}`),
+      });
+    });
+
     it("says so when a method cannot work here", async () => {
-      if (lacksTool("pg_basebackup", major) !== undefined) {
-        await expect(maker.create(request("tool", { method: "pg_basebackup" }), quiet)).rejects.toMatchObject({
-          code: "BACKUP_METHOD",
-          message: containing(`no pg_basebackup ${major}`),
-        });
-      }
       await expect(
         maker.create(request("low-tar", { method: "low-level", format: "tar" }), quiet),
       ).rejects.toMatchObject({ code: "BACKUP_METHOD" });

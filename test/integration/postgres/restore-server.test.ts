@@ -8,9 +8,10 @@ import { createRestoreDriver } from "../../../src/databases/postgres/recovery/re
 import { createRestorePlace } from "../../../src/databases/postgres/recovery/restore-place.ts";
 import { safeProfile } from "../../../src/databases/postgres/recovery/safe-profile.ts";
 import { spawnLauncher } from "../../../src/databases/postgres/launcher.ts";
+import type { Sessions } from "../../../src/steps/ports/postgres.ts";
 import type { Watch } from "../../../src/steps/ports/backup-source.ts";
 import { copyOwned, type History, makeHistory, startLab } from "../../support/pg-history.ts";
-import { clock, majors, openSession, own, serviceUser, sessions, testFolder } from "../../support/pg-machine.ts";
+import { clock, majors, openSession, own, quiet, serviceUser, sessions, testFolder } from "../../support/pg-machine.ts";
 import {
   driver,
   makeSandbox,
@@ -173,6 +174,27 @@ describe("the server of a restored copy", () => {
       message: containing("killed by SIGKILL"),
     });
     expect(await livePostmaster(sandbox.dataDir)).toBeNull();
+  });
+
+  it("that ends before we are connected is told by its end, not by the connection", async () => {
+    await using sandbox = await makeSandbox(folder.dir);
+    const request = requestFor(history, sandbox, { until: "name:never" });
+    await copyOwned(request.backup.path, sandbox.dataDir);
+    // Connects only when the server has gone.
+    const late: Sessions = {
+      async open(database, options) {
+        while ((await livePostmaster(sandbox.dataDir)) !== null) await new Promise((resolve) => setImmediate(resolve));
+        return sessions.open(database, options);
+      },
+    };
+    const outcome = createRestoreDriver({
+      sandboxes: plainSandboxes,
+      sessions: late,
+      clock,
+      random: (bytes) => Buffer.alloc(bytes, 1),
+      totalMemoryBytes: 2 ** 30,
+    });
+    await expect(outcome.recover(request, quiet)).rejects.toMatchObject({ code: "RECOVERY_TARGET_NOT_REACHED" });
   });
 
   it("is stopped when the drill is aborted during replay", async () => {

@@ -94,16 +94,16 @@ describe.each(majors.filter((major) => major === majors[0] || major === 15))("re
   });
 
   it("follows an earlier promotion with timeline latest, and not with current or a number", async () => {
-    for (const [timeline, rows, reached] of [
-      ["latest", 1011, 2],
-      ["current", 1700, 1],
-      [1, 1700, 1],
+    for (const [timeline, rows, reached, from] of [
+      ["latest", 1011, 2, "pg_wal/00000002.history"],
+      ["current", 1700, 1, "backup_label"],
+      [1, 1700, 1, "backup_label"],
     ] as const) {
       await using sandbox = await makeSandbox(folder.dir);
       const recovered = await restore(history, sandbox, { timeline, wal: plainFeed(forked) });
       expect([timeline, await rowCount(recovered)]).toEqual([timeline, rows]);
       expect(recovered.recoveryPoint.timeline).toBe(reached);
-      if (timeline === "latest") expect(recovered.recoveryPoint.from.timeline).toBe("pg_wal/00000002.history");
+      expect(recovered.recoveryPoint.from.timeline).toBe(from);
     }
   });
 

@@ -1,4 +1,4 @@
-import pg from "pg";
+import { Client } from "pg";
 import { StepError } from "../../../drills/step-error.ts";
 import type { BackupRequest } from "../../../steps/ports/backup-maker.ts";
 import type { Watch } from "../../../steps/ports/backup-source.ts";
@@ -23,7 +23,7 @@ export async function takeOverReplication(
   using reach = reachHost(request.database);
   // `replication` is a start-up parameter that pg passes on; its types do not name it.
   const config = { ...clientConfig(request.database, reach.host, password, options), replication: "true" };
-  const client = new pg.Client(config);
+  const client = new Client(config);
   client.on("error", () => undefined);
   const abort = (): void => void client.connection.stream.destroy();
   watch.signal.addEventListener("abort", abort, { once: true });

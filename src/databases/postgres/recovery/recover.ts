@@ -1,12 +1,13 @@
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import type { DatabaseRef } from "../../../drills/database-ref.ts";
 import { StepError } from "../../../drills/step-error.ts";
-import type { Watch } from "../../../steps/ports/backup-source.ts";
 import type { Recovered, RecoverRequest, RestoreDriver, Session, Sessions } from "../../../steps/ports/postgres.ts";
 import type { Sandboxes } from "../../../steps/ports/sandbox.ts";
 import type { Clock } from "../../../support/clock.ts";
 import { readLogTail } from "../server-log.ts";
 import type { LaunchedServer } from "../server-start.ts";
+import { POLL_MS } from "../until-ready.ts";
 import { stopServer } from "../server-stop.ts";
 import { assertProfile } from "./assert-profile.ts";
 import { openForWrites, PASSWORD_FILE } from "./open-for-writes.ts";
@@ -14,9 +15,10 @@ import { prepareDataDir } from "./prepare-data-dir.ts";
 import { readRecoveryPoint, requireExpected, requireTargetAfterBackup } from "./recovery-point.ts";
 import { readReplayLog } from "./replay-log.ts";
 import { safeProfile } from "./safe-profile.ts";
+import { askReplayState } from "./replay-state.ts";
 import { readServerSettings } from "./server-settings.ts";
 import { startRecovery } from "./start-recovery.ts";
-import { replayedBytes, type ReplayWatch, untilOpen, untilReached } from "./watch-replay.ts";
+import { endOrError, replayedBytes, type ReplayWatch, untilOpen, untilReached } from "./watch-replay.ts";
 
 export interface RestoreDriverDeps {
   readonly sandboxes: Pick<Sandboxes, "launch" | "own">;
@@ -57,10 +59,10 @@ export function createRestoreDriver(deps: RestoreDriverDeps): RestoreDriver {
 }
 
 async function follow(deps: RestoreDriverDeps, context: ReplayWatch, beganUs: number): Promise<Recovered> {
-  const { request, server, watch } = context;
+  const { request, server } = context;
   await untilOpen(context);
   const database = databaseOf(request, server);
-  await using session = await open(deps.sessions, database, watch);
+  await using session = await open(deps.sessions, database, context);
   const reached = await untilReached(context, session);
   const endedUs = deps.clock.monoUs();
   const recoveryPoint = await readRecoveryPoint(request, session, reached.state);
@@ -69,7 +71,7 @@ async function follow(deps: RestoreDriverDeps, context: ReplayWatch, beganUs: nu
   const firstWrite =
     request.finish === "promote"
       ? await openForWrites(context, session, (bytes) => deps.random(bytes))
-      : await hold(session);
+      : await hold(context, session);
   const { segments } = request.wal.handedOver();
   return {
     database,
@@ -88,9 +90,14 @@ async function follow(deps: RestoreDriverDeps, context: ReplayWatch, beganUs: nu
   };
 }
 
-/** At the end of the archive the server would go on asking for more; paused, it stays where it was measured. */
-async function hold(session: Session): Promise<null> {
+/**
+ * At the end of the archive the server would go on asking for more; paused, it stays where it was measured. It sees the wish
+ * when it asks next, so that is waited for: after us nobody answers its `restore_command` any more.
+ */
+async function hold({ request, watch }: ReplayWatch, session: Session): Promise<null> {
   await session.query("select pg_wal_replay_pause()");
+  while (!(await askReplayState(session, request.binaries.major)).paused)
+    await delay(POLL_MS, undefined, { signal: watch.signal });
   return null;
 }
 
@@ -107,16 +114,12 @@ function databaseOf({ sandbox, superuser, database }: RecoverRequest, server: La
   };
 }
 
-async function open(sessions: Sessions, database: DatabaseRef, watch: Watch): Promise<Session> {
+async function open(sessions: Sessions, database: DatabaseRef, context: ReplayWatch): Promise<Session> {
+  const limits = { readOnly: false, statementTimeoutMs: 60_000, connectTimeoutMs: 10_000 };
   try {
-    return await sessions.open(database, {
-      readOnly: false,
-      statementTimeoutMs: 60_000,
-      connectTimeoutMs: 10_000,
-      signal: watch.signal,
-    });
+    return await sessions.open(database, { ...limits, signal: context.watch.signal });
   } catch (error) {
-    if (!(error instanceof StepError) || error.code !== "PG_REFUSED") throw error;
+    if (!(error instanceof StepError) || error.code !== "PG_REFUSED") throw await endOrError(context, error);
     throw new StepError(
       "permanent",
       "RESTORE_LOGIN",

@@ -68,7 +68,7 @@ export function replaySettings(totalMemoryBytes: number): Settings {
     shared_buffers: `${buffersMb}MB`,
     max_wal_size: "4GB",
     checkpoint_timeout: "1h",
-    wal_retrieve_retry_interval: "5s",
+    wal_retrieve_retry_interval: "200ms",
     timezone: "UTC",
     log_timezone: "UTC",
   };

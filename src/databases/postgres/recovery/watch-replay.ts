@@ -11,6 +11,9 @@ import { diagnose, type ServerEnd, stuckBeforeOpen } from "./diagnose.ts";
 import { readReplayLog } from "./replay-log.ts";
 import { askReplayState, type ReplayState } from "./replay-state.ts";
 
+/** From a broken connection to the end of the server's process. */
+const END_GRACE_MS = 5000;
+
 export interface Reached {
   readonly state: ReplayState;
   /** The answer that said so: the first read after the target. */
@@ -82,18 +85,25 @@ async function pausedForGood(request: RecoverRequest, server: LaunchedServer): P
   return request.target.kind !== "latest" && log.pausedAtTarget;
 }
 
-/** A query fails when the server dies under it; then its end is what has to be told. */
 async function ask({ request, server, watch }: ReplayWatch, session: Session): Promise<ReplayState> {
   try {
     return await askReplayState(session, request.binaries.major);
   } catch (error) {
-    watch.signal.throwIfAborted();
-    const end = await Promise.race([server.exited, delay(5000, null)]);
-    throw end === null ? error : await endedError(request, server, end);
+    throw await endOrError({ request, server, watch }, error);
   }
 }
 
-export async function endedError(request: RecoverRequest, server: LaunchedServer, end: ServerEnd): Promise<Error> {
+/** A server that ends breaks its connections and refuses new ones first; then its end is what has to be told. */
+export async function endOrError(
+  { request, server, watch }: Pick<ReplayWatch, "request" | "server" | "watch">,
+  error: unknown,
+): Promise<unknown> {
+  watch.signal.throwIfAborted();
+  const end = await Promise.race([server.exited, delay(END_GRACE_MS, null, { ref: false })]);
+  return end === null ? error : endedError(request, server, end);
+}
+
+async function endedError(request: RecoverRequest, server: LaunchedServer, end: ServerEnd): Promise<Error> {
   return (
     request.wal.failure() ??
     diagnose(readReplayLog(await readLogTail(server.logPath)), end, request.target, request.expectedLsn)
