@@ -71,7 +71,9 @@ declare("list", "list runs, newest first", () => import("./cli/list.ts")).option
 declare("status", "runs that are not finished, and what is left behind", () => import("./cli/status.ts"));
 declare("show", "show one run: verdict, timeline, steps, checks", () => import("./cli/show.ts"))
   .argument("[run]", "run id, or `latest`", "latest")
-  .addOption(new Option("--format <format>", "junit: one test case per step and objective, for CI").choices(["text", "junit"]));
+  .addOption(
+    new Option("--format <format>", "junit: one test case per step and objective, for CI").choices(["text", "junit"]),
+  );
 declare("report", "write the report of a run as one HTML page", () => import("./cli/report.ts"))
   .argument("[run]", "run id, or `latest`", "latest")
   .option("--out <file>", "where to write it (default: in the run's folder)");

@@ -95,7 +95,11 @@ function told(io: CliIo, found: LookedAt, out: string, nowWallUs: number): strin
   ].join("\n");
 }
 
-function asJson({ location, backups, rejected, otherArchives, problems }: LookedAt, out: string, next: readonly string[]) {
+function asJson(
+  { location, backups, rejected, otherArchives, problems }: LookedAt,
+  out: string,
+  next: readonly string[],
+) {
   const wrote = Object.values(FILES).map((name) => join(out, name));
   return { wrote, ...location, backups, rejected, otherArchives, problems, next };
 }

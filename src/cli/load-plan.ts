@@ -26,20 +26,37 @@ export interface LoadedDocuments {
 }
 
 /** Playbook, inventory, system and parameters as the options name them, as one plan. Throws every fault at once. */
-export async function loadPlan(io: CliIo, path: string, options: Options, catalogue: StepCatalogue): Promise<LoadedPlan> {
+export async function loadPlan(
+  io: CliIo,
+  path: string,
+  options: Options,
+  catalogue: StepCatalogue,
+): Promise<LoadedPlan> {
   const { playbook, inventory, playbookText, inventoryText } = await loadDocuments(io, path, options, catalogue);
-  const built = buildPlan({ playbook, inventory, systemName: text(options, "system") ?? null, params: params(options), catalogue });
+  const built = buildPlan({
+    playbook,
+    inventory,
+    systemName: text(options, "system") ?? null,
+    params: params(options),
+    catalogue,
+  });
   if (built.kind === "faults") throw new InputError(built.faults);
   return { plan: built.plan, sha256: built.sha256, playbookText, inventoryText };
 }
 
 /** The two files by themselves: what can be told of them without a system and parameters. */
-export async function loadDocuments(io: CliIo, path: string, options: Options, catalogue: StepCatalogue): Promise<LoadedDocuments> {
+export async function loadDocuments(
+  io: CliIo,
+  path: string,
+  options: Options,
+  catalogue: StepCatalogue,
+): Promise<LoadedDocuments> {
   const playbookBytes = await readNamedFile(resolve(io.cwd, path));
   const inventoryPath = await inventoryFor(io, path, options);
   const inventoryBytes = inventoryPath === null ? null : await readNamedFile(resolve(io.cwd, inventoryPath));
   const playbook = loadPlaybook({ file: path, text: playbookBytes }, catalogue);
-  const inventory = inventoryPath === null || inventoryBytes === null ? null : parseInventory(io, inventoryPath, inventoryBytes);
+  const inventory =
+    inventoryPath === null || inventoryBytes === null ? null : parseInventory(io, inventoryPath, inventoryBytes);
   const faults = [...faultsOf(playbook), ...faultsOf(inventory)];
   if (playbook.kind === "faults" || inventory?.kind === "faults") throw new InputError(faults);
   return {

@@ -40,7 +40,9 @@ export function params(options: Options): ReadonlyMap<string, string> {
   for (const entry of Array.isArray(list) ? list.map(String) : []) {
     const at = entry.indexOf("=");
     if (at < 1) {
-      throw new FiredrillError("PARAM_SYNTAX", `--param ${entry} is not of the form name=value`, { hint: "--param until=latest" });
+      throw new FiredrillError("PARAM_SYNTAX", `--param ${entry} is not of the form name=value`, {
+        hint: "--param until=latest",
+      });
     }
     const name = entry.slice(0, at);
     if (result.has(name)) throw new FiredrillError("PARAM_SYNTAX", `--param ${name} is given twice`);

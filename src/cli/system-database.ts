@@ -18,7 +18,10 @@ export async function namedSystem(io: CliIo, options: Options): Promise<SystemSn
   const { systems } = parsed.value;
   const system = systems.find((candidate) => candidate.name === name);
   if (system !== undefined) return system;
-  const hint = suggestionHint(name, systems.map((candidate) => candidate.name));
+  const hint = suggestionHint(
+    name,
+    systems.map((candidate) => candidate.name),
+  );
   const fault = { file: "--system", line: 0, col: 0, code: "UNKNOWN_SYSTEM" };
   throw new InputError([
     { ...fault, message: `there is no system ${show(name)} in ${path}`, ...(hint === undefined ? {} : { hint }) },

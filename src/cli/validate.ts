@@ -21,7 +21,8 @@ export async function command(io: CliIo, paths: readonly string[], options: Opti
   // A slip in an option is about no file.
   params(options);
   const rows: { readonly file: string; readonly faults: readonly Fault[] }[] = [];
-  for (const file of paths) rows.push({ file, faults: await faultsIn(file, () => check(io, file, options, catalogue)) });
+  for (const file of paths)
+    rows.push({ file, faults: await faultsIn(file, () => check(io, file, options, catalogue)) });
   // An inventory that several playbooks share is told once.
   const faults = [...new Map(rows.flatMap((row) => row.faults).map((fault) => [formatFault(fault), fault])).values()];
   if (flag(options, "json")) printJson(io, { valid: faults.length === 0, files: rows });

@@ -1,11 +1,12 @@
 import type { RunResult } from "../drills/result.ts";
 
 /**
- * A run as JUnit XML: one test case per objective and per step, so that a CI server shows a drill as it shows tests. A step
- * or objective that gave no answer is an `error`, one that was not wanted is `skipped`; neither reads as a success.
+ * A run as JUnit XML: one test case for the verdict, one per objective and per step, so that a CI server shows a drill as it
+ * shows tests. A step or objective that gave no answer is an `error`, one that was not wanted is `skipped`. The verdict's
+ * own case keeps a run red whose steps all passed: something was left behind, or the run was halted.
  */
 export function renderJunit(result: RunResult): string {
-  const cases = [...objectives(result), ...result.steps.map((step) => stepCase(result, step))];
+  const cases = [verdict(result), ...objectives(result), ...result.steps.map((step) => stepCase(result, step))];
   const suite = `firedrill.${result.run.playbook}`;
   const count = (kind: Case["kind"]): number => cases.filter((each) => each.kind === kind).length;
   const { run } = result.durations;
@@ -47,6 +48,12 @@ interface Case {
   readonly name: string;
   readonly timeUs: number;
   readonly message: string;
+}
+
+function verdict({ result, exitCode, reasons }: RunResult): Case {
+  const kind = exitCode === 0 ? "passed" : result === "failed" ? "failure" : "error";
+  const message = reasons.map((reason) => `${reason.rule} ${reason.message}`).join("; ");
+  return { kind, group: "verdict", name: "Verdict", timeUs: 0, message };
 }
 
 function objectives(result: RunResult): readonly Case[] {

@@ -48,7 +48,9 @@ export function commandOf({ where, text }: Line): readonly DocumentedCommand[] {
 /** Splits as a shell does where nothing but quotes is used; anything else a shell would act on is refused. */
 export function words(command: string): readonly string[] {
   if (/[|&;<>$`\\*?]/u.test(command)) throw new Error(`a shell would be needed for: ${command}`);
-  return [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/gu)].map(([, double, single, plain]) => double ?? single ?? plain ?? "");
+  return [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/gu)].map(
+    ([, double, single, plain]) => double ?? single ?? plain ?? "",
+  );
 }
 
 const stepsSchema = z.array(z.looseObject({ uses: z.string() }));

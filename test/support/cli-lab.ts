@@ -62,7 +62,11 @@ async function startPrimary(dir: string): Promise<LabServer> {
   const binaries = await testBinaries().forMajor(18, signal);
   const common = { binaries, dataDir: join(dir, "primary/data"), user: serviceUser, superuser: "postgres", signal };
   await initCluster({ ...common, password: null });
-  const places = { socketDir: join(dir, "primary/socket"), logPath: join(dir, "primary/log"), archiveDir: join(dir, "wal") };
+  const places = {
+    socketDir: join(dir, "primary/socket"),
+    logPath: join(dir, "primary/log"),
+    archiveDir: join(dir, "wal"),
+  };
   return startServer({ ...common, ...places, port: 0, settings: SERVER });
 }
 
@@ -73,14 +77,31 @@ async function live({ database }: LabServer, dir: string): Promise<string> {
   await using session = await open(signal);
   await session.query("create table orders (id bigint primary key, created_at timestamptz not null default now())");
   await order(session, 1, 500);
-  const request = { database, into: join(dir, "backups"), name: "base-1", method: "replication", format: "plain" } as const;
+  const request = {
+    database,
+    into: join(dir, "backups"),
+    name: "base-1",
+    method: "replication",
+    format: "plain",
+  } as const;
   const taking = { sessions, binaries: testBinaries(), clock: systemClock(), secret: async () => "" };
   await createBaseBackup(taking, { ...request, label: "base-1", checkpoint: "fast" }, quiet);
   await order(session, 501, 1000);
-  const moment = await value(session, `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`);
+  const moment = await value(
+    session,
+    `select to_char(clock_timestamp() at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')`,
+  );
   await order(session, 1001, 1500);
   const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
-  await runHeartbeat({ connect: open, schema: "firedrill", intervalMs: 5, count: 2, clock: systemClock(), signal, log });
+  await runHeartbeat({
+    connect: open,
+    schema: "firedrill",
+    intervalMs: 5,
+    count: 2,
+    clock: systemClock(),
+    signal,
+    log,
+  });
   await session.query("select pg_switch_wal()");
   await archived(session);
   return moment;

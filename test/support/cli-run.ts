@@ -26,7 +26,14 @@ const COMPILE_CACHE = join(PROJECT, ".cache/compile-cache");
 /** Nothing of the shell that runs the tests comes along: no configuration, no other PostgreSQL. */
 function environment(extra: Readonly<Record<string, string>> = {}): Record<string, string> {
   const path = "/usr/sbin:/usr/bin:/sbin:/bin";
-  return { PATH: path, HOME: "/nonexistent", LC_ALL: "C", TMPDIR: tmpdir(), NODE_COMPILE_CACHE: COMPILE_CACHE, ...extra };
+  return {
+    PATH: path,
+    HOME: "/nonexistent",
+    LC_ALL: "C",
+    TMPDIR: tmpdir(),
+    NODE_COMPILE_CACHE: COMPILE_CACHE,
+    ...extra,
+  };
 }
 
 function launch(args: readonly string[], { cwd, env, nodeArgs = [] }: CliOptions): ChildProcess {
@@ -116,7 +123,10 @@ export function followRun(args: readonly string[], options: CliOptions): Followe
 }
 
 /** What a state directory has left of sandboxes: folders, and processes that work in them. */
-export function leftIn(stateDir: string): { readonly folders: readonly string[]; readonly processes: readonly number[] } {
+export function leftIn(stateDir: string): {
+  readonly folders: readonly string[];
+  readonly processes: readonly number[];
+} {
   const sandboxes = join(stateDir, "sandboxes");
   if (!existsSync(sandboxes)) return { folders: [], processes: [] };
   const { found } = findProcesses({ dir: realpathSync(sandboxes), marker: null, uid: process.getuid?.() ?? 0 });

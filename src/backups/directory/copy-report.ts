@@ -1,6 +1,7 @@
 import type { FailureClass } from "../../drills/run-event.ts";
 import { StepError } from "../../drills/step-error.ts";
 import type { CopiedOrder } from "./copy-queue.ts";
+import { errnoOf } from "./subject-error.ts";
 
 /** What a thread of a copy says. */
 export type CopyReport =
@@ -16,14 +17,29 @@ export type PackedError =
       readonly message: string;
       readonly hint: string | null;
     }
+  | { readonly kind: "system"; readonly code: string; readonly syscall: string; readonly message: string }
   | { readonly kind: "other"; readonly error: unknown };
 
 export function packError(error: unknown): PackedError {
-  if (!(error instanceof StepError)) return { kind: "other", error };
-  return { kind: "step", class: error.class, code: error.code, message: error.message, hint: error.hint ?? null };
+  if (error instanceof StepError) {
+    return { kind: "step", class: error.class, code: error.code, message: error.message, hint: error.hint ?? null };
+  }
+  const code = errnoOf(error);
+  if (code === undefined || !(error instanceof Error) || !("syscall" in error)) return { kind: "other", error };
+  return { kind: "system", code, syscall: String(error.syscall), message: error.message };
 }
 
 export function unpackError(packed: PackedError): unknown {
-  if (packed.kind === "other") return packed.error;
-  return new StepError(packed.class, packed.code, packed.message, packed.hint === null ? {} : { hint: packed.hint });
+  switch (packed.kind) {
+    case "step": {
+      const hint = packed.hint === null ? {} : { hint: packed.hint };
+      return new StepError(packed.class, packed.code, packed.message, hint);
+    }
+    case "system":
+      return Object.assign(new Error(packed.message), { code: packed.code, syscall: packed.syscall });
+    case "other":
+      return packed.error;
+    default:
+      return packed satisfies never;
+  }
 }

@@ -33,7 +33,9 @@ function unusable(faults: readonly Fault[]): FiredrillError {
   const [first] = faults;
   if (first?.code === "BAD_NAME") {
     const hint = "as in --system orders";
-    return new FiredrillError("INIT_NAME", "--system takes lower-case letters, digits and hyphens, at most 63", { hint });
+    return new FiredrillError("INIT_NAME", "--system takes lower-case letters, digits and hyphens, at most 63", {
+      hint,
+    });
   }
   return new FiredrillError("INIT_PATH", `a path cannot stand in an inventory: ${first?.message ?? "unknown"}`, {
     hint: "rename the folder, or reach it through a link with a plain name",

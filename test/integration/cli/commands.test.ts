@@ -3,6 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { listWith, matching, objectWith } from "../../support/cli-matchers.ts";
 import { PROJECT } from "../../support/cli-lab.ts";
 import { type CliEnd, firedrill } from "../../support/cli-run.ts";
 
@@ -70,7 +71,11 @@ describe("bad input exits 2, says its code, and creates nothing", () => {
     ["a run without a system", ["run", LATEST], ["MISSING_SYSTEM", "choose one: --system orders | quiet"]],
     ["an unknown system", ["run", LATEST, "--system", "ordres"], ["UNKNOWN_SYSTEM", 'did you mean "orders"?']],
     ["a missing parameter", ["plan", TO_TIME, "--system", "orders"], ["MISSING_PARAM", "--param until=..."]],
-    ["an unknown parameter", ["plan", LATEST, "--system", "orders", "--param", "utnil=latest"], ["UNKNOWN_PARAM", "until"]],
+    [
+      "an unknown parameter",
+      ["plan", LATEST, "--system", "orders", "--param", "utnil=latest"],
+      ["UNKNOWN_PARAM", "until"],
+    ],
     ["a parameter without a value", ["plan", LATEST, "--param", "until"], ["PARAM_SYNTAX", "name=value"]],
     ["a parameter twice", ["plan", LATEST, "--param", "until=a", "--param", "until=b"], ["PARAM_SYNTAX", "twice"]],
     ["an unknown step", ["steps", "postgres/restor"], ["STEP_UNKNOWN", "did you mean postgres/restore?"]],
@@ -88,11 +93,19 @@ describe("bad input exits 2, says its code, and creates nothing", () => {
     ["an inventory that would be replaced", ["init", "nothing"], ["FILE_EXISTS", "inventory.yaml"]],
     ["a WAL folder without WAL", ["init", "nothing", "--wal", "empty", "--out", "o"], ["INIT_NO_WAL"]],
     ["a heartbeat without a system", ["heartbeat"], ["required option '--system <name>'"]],
-    ["a heartbeat of an unknown system", ["heartbeat", "--system", "quite"], ["UNKNOWN_SYSTEM", 'did you mean "quiet"?']],
+    [
+      "a heartbeat of an unknown system",
+      ["heartbeat", "--system", "quite"],
+      ["UNKNOWN_SYSTEM", 'did you mean "quiet"?'],
+    ],
     ["a heartbeat of a system without primary", ["heartbeat", "--system", "orders"], ["SYSTEM_NO_PRIMARY"]],
     ["a heartbeat that is not configured", ["heartbeat", "--system", "quiet"], ["SYSTEM_NO_HEARTBEAT"]],
     ["a heartbeat of no beats", ["heartbeat", "--system", "quiet", "--count", "0"], ["USAGE", "--count"]],
-    ["a fingerprint over a file", ["fingerprint", "--system", "quiet", "--out", "there.json"], ["FILE_EXISTS", "--force"]],
+    [
+      "a fingerprint over a file",
+      ["fingerprint", "--system", "quiet", "--out", "there.json"],
+      ["FILE_EXISTS", "--force"],
+    ],
     ["a fingerprint without a file", ["fingerprint", "--system", "quiet"], ["required option '--out <file>'"]],
   ])("%s", async (_, args, said) => {
     await refused(args, ...said);
@@ -126,7 +139,10 @@ describe("commands that only look", () => {
     const json = await run("validate", ...names, LATEST, "--json");
     expect(json).toMatchObject({ code: 2, stderr: "" });
     const told: unknown = JSON.parse(json.stdout);
-    expect(told).toMatchObject({ valid: false, files: [...names.map((file) => ({ file })), { file: LATEST, faults: [] }] });
+    expect(told).toMatchObject({
+      valid: false,
+      files: [...names.map((file) => ({ file })), { file: LATEST, faults: [] }],
+    });
   });
 
   test("validate: a system or a parameter that is open is no fault, a wrong one is", async () => {
@@ -143,7 +159,10 @@ describe("commands that only look", () => {
     expect(text.stdout).toContain("creates: sandbox");
     expect(text.stdout).toMatch(/prepare \(at most .*\n {2}backup: /u);
     const json = await run("plan", LATEST, "--system", "orders", "--json");
-    expect(JSON.parse(json.stdout)).toMatchObject({ sha256: expect.stringMatching(/^[0-9a-f]{64}$/u), plan: { name: "restore-latest" } });
+    expect(JSON.parse(json.stdout)).toMatchObject({
+      sha256: matching(/^[0-9a-f]{64}$/u),
+      plan: { name: "restore-latest" },
+    });
   });
 
   test.each([
@@ -160,14 +179,20 @@ describe("commands that only look", () => {
     expect((await run("steps")).stdout).toMatch(/^backup\/find +read +action /mu);
     expect((await run("steps", "verify/rows")).stdout).toContain("table (string)");
     const all: unknown = JSON.parse((await run("steps", "--json")).stdout);
-    expect(all).toEqual(expect.arrayContaining([expect.objectContaining({ uses: "postgres/restore", effect: "sandbox" })]));
+    expect(all).toEqual(
+      listWith([objectWith({ uses: "postgres/restore", effect: "sandbox" })]),
+    );
   });
 
   test("list, status and clean of nothing are empty and exit 0", async () => {
     expect(await run("list", "--state", "fresh")).toMatchObject({ code: 0, stdout: "no runs yet\n" });
     expect(JSON.parse((await run("list", "--state", "fresh", "--json")).stdout)).toEqual([]);
     expect(await run("status", "--state", "fresh")).toMatchObject({ code: 0, stdout: "no run is unfinished\n" });
-    expect(JSON.parse((await run("status", "--state", "fresh", "--json")).stdout)).toMatchObject({ halt: null, runs: [], resources: [] });
+    expect(JSON.parse((await run("status", "--state", "fresh", "--json")).stdout)).toMatchObject({
+      halt: null,
+      runs: [],
+      resources: [],
+    });
     expect(await run("clean", "--state", "fresh")).toMatchObject({ code: 0, stdout: "clean\n" });
     expect(JSON.parse((await run("clean", "--state", "fresh", "--json")).stdout)).toMatchObject({ clean: true });
   });
@@ -179,7 +204,10 @@ describe("commands that only look", () => {
     const start = await run("run", LATEST, "--system", "orders", "--state", "halted");
     expect({ code: start.code, stdout: start.stdout }).toEqual({ code: 2, stdout: "" });
     expect(start.stderr).toContain("HALTED");
-    expect(await run("halt", "--all", "--lift", ...words)).toMatchObject({ code: 0, stdout: "lifted; runs are allowed again\n" });
+    expect(await run("halt", "--all", "--lift", ...words)).toMatchObject({
+      code: 0,
+      stdout: "lifted; runs are allowed again\n",
+    });
     expect(await run("halt", "--all", "--lift", ...words)).toMatchObject({ code: 0, stdout: "no halt was in force\n" });
     expect(JSON.parse((await run("list", "--state", "halted", "--json")).stdout)).toEqual([]);
   });
@@ -191,11 +219,16 @@ describe("doctor", () => {
     const { code, stdout } = await run("doctor", "--state", "not/there/yet", "--json");
     expect(code).toBe(0);
     const report: unknown = JSON.parse(stdout);
-    expect(report).toMatchObject({ canRun: true, rows: expect.any(Array) });
-    const row = (name: string, found: RegExp): object =>
-      expect.objectContaining({ name, status: "ok", found: expect.stringMatching(found) });
-    for (const expected of [row("postgresql", /^18\..*npm package/u), row("lz4", /./u), row("zstd", /./u), row("disk", / free in /u)]) {
-      expect(report).toMatchObject({ rows: expect.arrayContaining([expected]) });
+    expect(report).toMatchObject({ canRun: true });
+    const row = (name: string, found: RegExp): unknown =>
+      objectWith({ name, status: "ok", found: matching(found) });
+    for (const expected of [
+      row("postgresql", /^18\..*npm package/u),
+      row("lz4", /./u),
+      row("zstd", /./u),
+      row("disk", / free in /u),
+    ]) {
+      expect(report).toMatchObject({ rows: listWith([expected]) });
     }
     expect(await readdir(dir)).toEqual(before);
   });

@@ -83,5 +83,13 @@ test("links between pages lead somewhere", () => {
 });
 
 test("the words of a command line", () => {
-  expect(words(`firedrill halt --who "Ada Lovelace" --reason 'a b' x`)).toEqual(["firedrill", "halt", "--who", "Ada Lovelace", "--reason", "a b", "x"]);
+  expect(words(`firedrill halt --who "Ada Lovelace" --reason 'a b' x`)).toEqual([
+    "firedrill",
+    "halt",
+    "--who",
+    "Ada Lovelace",
+    "--reason",
+    "a b",
+    "x",
+  ]);
 });

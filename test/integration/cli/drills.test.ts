@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type RunResult, runResultSchema } from "../../../src/drills/result.ts";
+import { containing } from "../../support/cli-matchers.ts";
 import { type CliLab, makeCliLab, PROJECT } from "../../support/cli-lab.ts";
 import { type CliEnd, eventSchema, firedrill, leftIn, NOTHING } from "../../support/cli-run.ts";
 
@@ -39,7 +40,10 @@ describe("restore-latest", () => {
   test("passes; events are NDJSON, and the run can be shown, listed and reported afterwards", async () => {
     const { code, stdout, stderr } = await drill("restore-latest", "--events", "--trigger", "a test");
     expect({ code, stderr }).toMatchObject({ code: 0 });
-    const events = stdout.trimEnd().split("\n").map((line) => eventSchema.parse(JSON.parse(line)));
+    const events = stdout
+      .trimEnd()
+      .split("\n")
+      .map((line) => eventSchema.parse(JSON.parse(line)));
     expect(events.map((event) => event.seq)).toEqual(events.map((_, index) => index + 1));
     expect(events[0]?.type).toBe("run.started");
     expect(events.at(-1)?.type).toBe("run.finished");
@@ -47,7 +51,11 @@ describe("restore-latest", () => {
 
     const shown = await run("show", "latest", "--json");
     const result = await resultOf(shown.stdout);
-    expect(result).toMatchObject({ result: "passed", exitCode: 0, run: { trigger: "a test", system: { name: "orders" } } });
+    expect(result).toMatchObject({
+      result: "passed",
+      exitCode: 0,
+      run: { trigger: "a test", system: { name: "orders" } },
+    });
     expect(result.objectives.rpo).toMatchObject({ verdict: "met", compared: "newest_survivor_age", basis: "measured" });
     const folder = lab.path(`.firedrill/runs/${result.run.id}`);
     expect(await resultOf(await readFile(join(folder, "result.json"), "utf8"))).toEqual(result);
@@ -59,7 +67,7 @@ describe("restore-latest", () => {
     expect(report).toMatchObject({ code: 0, stdout: `${lab.path("out.html")}\n` });
     expect(await readFile(lab.path("out.html"), "utf8")).toMatch(/^<!doctype html>/iu);
     const again = await run("resume", result.run.id);
-    expect(again).toMatchObject({ code: 2, stderr: expect.stringContaining("RUN_FINISHED") });
+    expect(again).toMatchObject({ code: 2, stderr: containing("RUN_FINISHED") });
     expect(leftIn(lab.path(".firedrill"))).toEqual(NOTHING);
   });
 
@@ -98,7 +106,17 @@ test("--objectives warn forgives a missed objective, not in the result", async (
   const strict = await readFile(lab.path("playbooks/restore-random.yaml"), "utf8");
   const path = lab.path("strict.yaml");
   await writeFile(path, strict.replace("rto: 1h", "rto: 1ms"));
-  const { code, stdout } = await run("run", "strict.yaml", "--system", "orders", "--objectives", "warn", "--json", "--state", "warn");
+  const { code, stdout } = await run(
+    "run",
+    "strict.yaml",
+    "--system",
+    "orders",
+    "--objectives",
+    "warn",
+    "--json",
+    "--state",
+    "warn",
+  );
   expect({ code, result: (await resultOf(stdout)).result }).toEqual({ code: 0, result: "failed" });
 });
 

@@ -1,6 +1,7 @@
 import { readdirSync } from "node:fs";
 import { writeFile } from "node:fs/promises";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { containing, listWith, matching, objectWith } from "../../support/cli-matchers.ts";
 import { type CliLab, makeCliLab } from "../../support/cli-lab.ts";
 import { type CliEnd, type CliEvent, firedrill, followRun, leftIn, NOTHING } from "../../support/cli-run.ts";
 
@@ -38,7 +39,10 @@ phases:
 `;
 
 const run = (...args: readonly string[]): Promise<CliEnd> => firedrill(args, { cwd: lab.dir });
-const started = (step: string) => (event: CliEvent): boolean => event.type === "step.started" && event.data["step"] === step;
+const started =
+  (step: string) =>
+  (event: CliEvent): boolean =>
+    event.type === "step.started" && event.data["step"] === step;
 const onlyRun = (state: string): string => readdirSync(lab.path(`${state}/runs`)).join();
 
 async function status(state: string): Promise<unknown> {
@@ -47,20 +51,24 @@ async function status(state: string): Promise<unknown> {
 }
 
 test("killed while it restores: list shows the crash, clean leaves no process and no folder", async () => {
-  await using drill = followRun(["playbooks/restore-random.yaml", "--system", "orders", "--state", "kill"], { cwd: lab.dir });
+  await using drill = followRun(["playbooks/restore-random.yaml", "--system", "orders", "--state", "kill"], {
+    cwd: lab.dir,
+  });
   await drill.until(started("restore"));
   drill.kill("SIGKILL");
   await drill.ended;
   expect(await status("kill")).toMatchObject([{ status: "crashed", resources: [{ kind: "sandbox-process" }] }]);
   expect((await run("status", "--state", "kill")).stdout).toContain(`firedrill resume ${onlyRun("kill")}`);
   const cleaned = await run("clean", "--state", "kill");
-  expect(cleaned).toMatchObject({ code: 0, stdout: expect.stringMatching(/finished; 0 left behind[^]*clean\n$/u) });
+  expect(cleaned).toMatchObject({ code: 0, stdout: matching(/finished; 0 left behind[^]*clean\n$/u) });
   expect(leftIn(lab.path("kill"))).toEqual(NOTHING);
   expect(await status("kill")).toMatchObject([{ status: "finished", result: "aborted", resources: [] }]);
 });
 
 test("killed while it restores, then resumed: it finishes and passes", async () => {
-  await using drill = followRun(["playbooks/restore-random.yaml", "--system", "orders", "--state", "resume"], { cwd: lab.dir });
+  await using drill = followRun(["playbooks/restore-random.yaml", "--system", "orders", "--state", "resume"], {
+    cwd: lab.dir,
+  });
   await drill.until(started("restore"));
   drill.kill("SIGKILL");
   await drill.ended;
@@ -74,9 +82,9 @@ test("halt stops a run into its cleanup within five seconds", async () => {
   await using drill = followRun(["slow.yaml", "--system", "orders", "--state", "halt"], { cwd: lab.dir });
   await drill.until(started("ask"));
   const other = await run("resume", onlyRun("halt"), "--state", "halt");
-  expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining("RUN_LOCKED") });
+  expect(other).toMatchObject({ code: 2, stderr: containing("RUN_LOCKED") });
   const asked = await run("halt", onlyRun("halt"), "--who", "ada", "--reason", "lunch", "--state", "halt");
-  expect(asked).toMatchObject({ code: 0, stdout: expect.stringContaining("is asked to stop") });
+  expect(asked).toMatchObject({ code: 0, stdout: containing("is asked to stop") });
   const askedAt = performance.now();
   const halted = await drill.until((event) => event.type === "run.halted");
   expect(performance.now() - askedAt).toBeLessThan(5000);
@@ -95,9 +103,9 @@ test("Ctrl-C stops it into its cleanup: exit 4, nothing left; another run beside
   expect(other.code).toBe(0);
   expect(JSON.parse(other.stdout)).toMatchObject({ result: "passed", cleanup: { status: "verified" } });
   expect(await status("both")).toEqual(
-    expect.arrayContaining([
-      expect.objectContaining({ name: "slow", result: "aborted" }),
-      expect.objectContaining({ name: "restore-latest", result: "passed" }),
+    listWith([
+      objectWith({ name: "slow", result: "aborted" }),
+      objectWith({ name: "restore-latest", result: "passed" }),
     ]),
   );
   expect(leftIn(lab.path("both"))).toEqual(NOTHING);

@@ -3,6 +3,7 @@ import { cp, mkdir, readFile, rename, rm, symlink, writeFile } from "node:fs/pro
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readBaseline } from "../../../src/databases/postgres-content/baseline.ts";
+import { containing, matching } from "../../support/cli-matchers.ts";
 import { type CliLab, makeCliLab } from "../../support/cli-lab.ts";
 import { type CliEnd, firedrill, leftIn, NOTHING, startFiredrill } from "../../support/cli-run.ts";
 import { openSession } from "../../support/pg-machine.ts";
@@ -26,7 +27,13 @@ describe("heartbeat", () => {
     await fast();
     const end = await run("heartbeat", "--inventory", "fast.yaml", "--system", "orders", "--count", "3", "--json");
     expect(end.code).toBe(0);
-    expect(JSON.parse(end.stdout)).toEqual({ system: "orders", schema: "firedrill", intervalMs: 20, beats: 3, reconnections: 0 });
+    expect(JSON.parse(end.stdout)).toEqual({
+      system: "orders",
+      schema: "firedrill",
+      intervalMs: 20,
+      beats: 3,
+      reconnections: 0,
+    });
     expect(end.stderr).toMatch(/load: one connection, one insert and commit each time \(4,320,000 a day/u);
     expect(Number(await ask("select count(*) from firedrill.heartbeat"))).toBe(before + 3);
     expect(existsSync(lab.path(".firedrill"))).toBe(false);
@@ -35,11 +42,13 @@ describe("heartbeat", () => {
   test.each(["SIGINT", "SIGTERM"] as const)("ends cleanly on %s: exit 0", async (signal) => {
     await fast();
     const before = Number(await ask("select max(seq) from firedrill.heartbeat"));
-    await using beating = startFiredrill(["heartbeat", "--inventory", "fast.yaml", "--system", "orders"], { cwd: lab.dir });
+    await using beating = startFiredrill(["heartbeat", "--inventory", "fast.yaml", "--system", "orders"], {
+      cwd: lab.dir,
+    });
     while (Number(await ask("select max(seq) from firedrill.heartbeat")) < before + 2);
     beating.kill(signal);
     const { code, stdout } = await beating.ended;
-    expect({ code, stdout }).toEqual({ code: 0, stdout: expect.stringMatching(/^\d+ beats, 0 reconnections\n$/u) });
+    expect({ code, stdout }).toEqual({ code: 0, stdout: matching(/^\d+ beats, 0 reconnections\n$/u) });
   });
 
   async function fast(): Promise<void> {
@@ -56,10 +65,10 @@ describe("fingerprint", () => {
     const baseline = await readBaseline(lab.path("base.json"));
     expect(baseline.tables).toMatchObject({ "public.orders": { rows: "1500" } });
     const again = await run("fingerprint", "--system", "orders", "--out", "base.json");
-    expect(again).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("FILE_EXISTS") });
+    expect(again).toMatchObject({ code: 2, stdout: "", stderr: containing("FILE_EXISTS") });
     await ask("create database shop");
     const empty = await run("fingerprint", "--system", "orders", "--out", "base.json", "--force", "--database", "shop");
-    expect(empty).toMatchObject({ code: 5, stderr: expect.stringContaining("FINGERPRINT_NOTHING") });
+    expect(empty).toMatchObject({ code: 5, stderr: containing("FINGERPRINT_NOTHING") });
     expect(await readBaseline(lab.path("base.json"))).toEqual(baseline);
     expect((await run("fingerprint", "--system", "orders", "--out", "base.json", "--force")).code).toBe(0);
   });
@@ -70,8 +79,15 @@ describe("init", () => {
     const end = await run("init", "backups", "--system", "shop", "--out", "first");
     expect(end).toMatchObject({ code: 0, stderr: "" });
     const [, next = ""] = end.stdout.split("next:\n");
-    const commands = next.trim().split("\n").map((line) => line.trim().split(" "));
-    expect(commands.map(([program, command]) => `${program} ${command}`)).toEqual(["firedrill validate", "firedrill plan", "firedrill run"]);
+    const commands = next
+      .trim()
+      .split("\n")
+      .map((line) => line.trim().split(" "));
+    expect(commands.map(([program, command]) => `${program} ${command}`)).toEqual([
+      "firedrill validate",
+      "firedrill plan",
+      "firedrill run",
+    ]);
     for (const [, ...args] of commands) expect(await run(...args)).toMatchObject({ code: 0 });
     expect(await readFile(lab.path("first/inventory.yaml"), "utf8")).toMatch(/path: .*\/backups\n[^]*wal: .*\/wal\n/u);
     expect(leftIn(lab.path(".firedrill"))).toEqual(NOTHING);
@@ -81,14 +97,18 @@ describe("init", () => {
     await mkdir(lab.path("taken"));
     await writeFile(lab.path("taken/restore.yaml"), "mine");
     const end = await run("init", "backups", "--out", "taken");
-    expect(end).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("FILE_EXISTS taken/restore.yaml") });
+    expect(end).toMatchObject({
+      code: 2,
+      stdout: "",
+      stderr: containing("FILE_EXISTS taken/restore.yaml"),
+    });
     expect(existsSync(lab.path("taken/inventory.yaml"))).toBe(false);
     expect(await readFile(lab.path("taken/restore.yaml"), "utf8")).toBe("mine");
   });
 
   test("a system's name that no inventory takes is refused", async () => {
     const end = await run("init", "backups", "--out", "named", "--system", "My Shop");
-    expect(end).toMatchObject({ code: 2, stdout: "", stderr: expect.stringContaining("INIT_NAME") });
+    expect(end).toMatchObject({ code: 2, stdout: "", stderr: containing("INIT_NAME") });
     expect(existsSync(lab.path("named"))).toBe(false);
   });
 
@@ -97,10 +117,16 @@ describe("init", () => {
     await cp(lab.path("backups/base-1"), lab.path("shelf/monday"), { recursive: true });
     await cp(lab.path("wal"), lab.path("shelf/segments from the primary"), { recursive: true });
     const among = await run("init", "shelf", "--out", "among", "--json");
-    expect(JSON.parse(among.stdout)).toMatchObject({ wal: lab.path("shelf/segments from the primary"), rejected: [], problems: [] });
+    expect(JSON.parse(among.stdout)).toMatchObject({
+      wal: lab.path("shelf/segments from the primary"),
+      rejected: [],
+      problems: [],
+    });
     expect((await run("validate", "among/inventory.yaml")).code).toBe(0);
 
-    const one = JSON.parse((await run("init", "backups/base-1", "--wal", "wal", "--out", "one", "--json")).stdout) as unknown;
+    const one = JSON.parse(
+      (await run("init", "backups/base-1", "--wal", "wal", "--out", "one", "--json")).stdout,
+    ) as unknown;
     expect(one).toMatchObject({ path: lab.path("backups/base-1"), wal: lab.path("wal"), backups: [{ id: "base-1" }] });
 
     await rm(lab.path("shelf/segments from the primary"), { recursive: true });
@@ -121,7 +147,13 @@ describe("firedrill.yaml", () => {
   test("gives state, inventory and servers; options come before it", async () => {
     const there = lab.path("configured");
     await mkdir(there);
-    const lines = ["apiVersion: firedrill/v1", "kind: Configuration", "state: ./kept", "inventory: ../inventory.yaml", "pgBin: [./no-server]"];
+    const lines = [
+      "apiVersion: firedrill/v1",
+      "kind: Configuration",
+      "state: ./kept",
+      "inventory: ../inventory.yaml",
+      "pgBin: [./no-server]",
+    ];
     await writeFile(join(there, "firedrill.yaml"), `${lines.join("\n")}\n`);
     const here = (...args: readonly string[]): Promise<CliEnd> => firedrill(args, { cwd: there });
     expect(await here("list")).toMatchObject({ code: 0 });

@@ -30,7 +30,11 @@ test("without a file and an environment nothing is added", async () => {
 
 test("what is typed comes before the environment, the environment before the file", async () => {
   writeFileSync(file, `${HEAD}state: a/b\npgBin: [bin, /opt/bin]\ninventory: systems.yaml\n`);
-  const fromFile = { state: join(dir, "a/b"), inventory: "systems.yaml", configuredPgBins: [join(dir, "bin"), "/opt/bin"] };
+  const fromFile = {
+    state: join(dir, "a/b"),
+    inventory: "systems.yaml",
+    configuredPgBins: [join(dir, "bin"), "/opt/bin"],
+  };
   expect(await withConfiguration(io(), {})).toEqual(fromFile);
   const env = { FIREDRILL_STATE: "env-state", FIREDRILL_PG_BIN: "env-bin" };
   expect(await withConfiguration(io(env), {})).toEqual({ ...fromFile, state: "env-state", pgBin: "env-bin" });
@@ -61,7 +65,7 @@ describe("faults, with their places", () => {
   });
 
   test("all at once", () => {
-    const parsed = parseConfiguration("c.yaml", `${HEAD}state: 1\ninventory: []\nother: x\n`);
+    const parsed = parseConfiguration("c.yaml", `${HEAD}state: 1\ninventory: 2\nother: x\n`);
     expect(parsed).toMatchObject({ kind: "faults", faults: [{ line: 3 }, { line: 4 }, { line: 5 }] });
   });
 });

@@ -25,7 +25,13 @@ describe("the inventory that init writes", () => {
     const text = inventoryText("orders", location(path, wal), "/work/here");
     const parsed = loadInventory({ file: "inventory.yaml", text, baseDir: "/work/here" });
     expect(parsed).toMatchObject({ kind: "ok", value: { systems: [{ name: "orders", backups: [{ path, wal }] }] } });
-    requireUsable({ inventory: text, playbook: playbookText("orders"), system: "orders", baseDir: "/work/here", catalogue });
+    requireUsable({
+      inventory: text,
+      playbook: playbookText("orders"),
+      system: "orders",
+      baseDir: "/work/here",
+      catalogue,
+    });
     expect(text).toContain("# endpoints:");
   });
 
