@@ -2,7 +2,7 @@
  * The whole drill (find, copy with checksums, replay, checks, cleanup; the start of the program included) against a shell script
  * with `cp -a`, recovery settings and `psql`: same backup, same server, same checks, in turn. Ratios count, seconds do not.
  *
- *   node bench/restore.ts [--scale 64] [--pairs 5]
+ *   npm run build && node bench/restore.ts [--scale 64] [--pairs 5]
  *
  * Scale is pgbench's: 64 is about 1 GB, 3 about 50 MB.
  */
@@ -15,7 +15,7 @@ import { createPgbenchLab, inventoryText, median, type PgbenchLab } from "./supp
 const { values: options } = parseArgs({
   options: { scale: { type: "string", default: "64" }, pairs: { type: "string", default: "5" } },
 });
-const cli = new URL("../src/cli.ts", import.meta.url).pathname;
+const cli = new URL("../dist/cli.js", import.meta.url).pathname;
 const fixtures = new URL("fixtures/", import.meta.url).pathname;
 
 using lab = await createPgbenchLab(Number(options.scale));

@@ -27,7 +27,7 @@ export function blocks(page: string, text: string, language: string): readonly B
   let open: Line[] | null = null;
   for (const [index, line] of text.split("\n").entries()) {
     const where = `${page}:${index + 1}`;
-    if (/^```/u.test(line)) {
+    if (line.startsWith("```")) {
       const begins: boolean = open === null;
       open = begins ? [] : null;
       if (begins && line.slice(3).trim() === language) found.push({ where, lines: open ?? [] });

@@ -21,13 +21,17 @@ const linksSchema = z.array(z.object({ source: z.string(), target: z.string() })
 /**
  * `bin` folder of the npm package with a PostgreSQL server, or null. The package's install script makes the links of its
  * libraries; where npm did not run it they are made here, from the package's own list. When the folder is read-only or lies
- * where the service user cannot go (a home of root), a copy in the cache folder is used.
+ * where the service user cannot go (a home of root), a copy in the cache folder is used; not so when that user cannot go
+ * there either: then whoever launches the server must take it there.
  */
 export async function npmBin(deps: NpmPackageDeps): Promise<string | null> {
   const entry = deps.resolve(packageName(deps.platform, deps.arch));
   if (entry === null) return null;
   const root = dirname(dirname(entry));
-  const usable = (await canReach(join(root, "native/bin/postgres"), deps.serviceUser)) && (await linkLibraries(root));
+  const stays =
+    (await canReach(join(root, "native/bin/postgres"), deps.serviceUser)) ||
+    !(await canEnter(deps.cacheDir, deps.serviceUser));
+  const usable = stays && (await linkLibraries(root));
   return join(usable ? root : await copyOf(root, deps), "native/bin");
 }
 

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from "node:child_process";
-import { accessSync, closeSync, constants, openSync, realpathSync } from "node:fs";
+import { accessSync, closeSync, constants, fstatSync, openSync, realpathSync } from "node:fs";
 import { isAbsolute, join } from "node:path";
 import type { SandboxRef } from "../../drills/sandbox-ref.ts";
 import { StepError } from "../../drills/step-error.ts";
@@ -38,12 +38,7 @@ function wrong(why: string, cause?: unknown): StepError {
 /** Starts it in a session of its own with a clean environment; it lives on when we end. */
 export async function launchConfined(ref: SandboxRef, launch: Launch, confinement: Confinement): Promise<Launched> {
   const logPath = join(ref.dir, "log", `${launch.name}.log`);
-  // The folder belongs to the server: it must not make us write through a link of its own.
-  const log = openSync(
-    logPath,
-    constants.O_WRONLY | constants.O_APPEND | constants.O_CREAT | constants.O_NOFOLLOW,
-    0o600,
-  );
+  const log = openLog(logPath);
   const [program = "", ...args] = confinement.argv;
   const marker = markerOf(ref.id).split("=");
   const env = { ...CLEAN_ENVIRONMENT, HOME: ref.dir, ...launch.env, [marker[0] ?? ""]: marker[1] ?? "" };
@@ -59,6 +54,19 @@ export async function launchConfined(ref: SandboxRef, launch: Launch, confinemen
   } finally {
     closeSync(log);
   }
+}
+
+/** The folder belongs to the server: it must not make us write through a link of its own, nor wait for ever at a FIFO. */
+function openLog(path: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_NOFOLLOW, O_NONBLOCK } = constants;
+  try {
+    const log = openSync(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK, 0o600);
+    if (fstatSync(log).isFile()) return log;
+    closeSync(log);
+  } catch (cause) {
+    throw wrong(`its log ${path} cannot be opened`, cause);
+  }
+  throw wrong(`its log ${path} is not a file`);
 }
 
 function started(child: ChildProcess): Promise<Omit<Launched, "logPath">> {

@@ -1,4 +1,6 @@
-import { lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { constants, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import {
@@ -33,6 +35,17 @@ describe("the life of a sandbox", () => {
       const stat = statSync(join(ref.dir, name));
       expect([name, stat.uid, stat.mode & 0o777]).toEqual([name, ref.uid, 0o700]);
     }
+  });
+
+  test("a FIFO in the place of a log neither holds us nor is written to", async () => {
+    await using h = harness();
+    const ref = await h.make();
+    const fifo = join(ref.dir, "log", "true.log");
+    execFileSync("mkfifo", [fifo]);
+    // With a reader there is nothing to wait for: also a launch without the check ends, and this test says so.
+    await using _reader = await open(fifo, constants.O_RDWR | constants.O_NONBLOCK);
+    const launch = { name: "true", argv: ["/bin/true"], env: {}, cwd: join(ref.dir, "data") };
+    await expect(h.sandboxes.launch(ref, launch, soon())).rejects.toMatchObject({ code: "SANDBOX_LAUNCH" });
   });
 
   test("a strict umask does not keep its server out", async () => {
@@ -150,7 +163,7 @@ describe("the life of a sandbox", () => {
       await h.sandboxes.launch(ref, { name: "ln", argv, env: {}, cwd: ref.dir }, soon())
     ).exited;
     const next = { name: "next", argv: ["/bin/echo", "x"], env: {}, cwd: ref.dir };
-    await expect(h.sandboxes.launch(ref, next, soon())).rejects.toMatchObject({ code: "ELOOP" });
+    await expect(h.sandboxes.launch(ref, next, soon())).rejects.toMatchObject({ code: "SANDBOX_LAUNCH" });
     expect(exists("/etc/firedrill-must-not-exist")).toBe(false);
   });
 
