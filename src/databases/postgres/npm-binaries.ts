@@ -3,7 +3,7 @@ import { dirname, join, relative } from "node:path";
 import { z } from "zod";
 import { StepError } from "../../drills/step-error.ts";
 import type { ServiceUser } from "./service-user.ts";
-import { canReach } from "./reachable.ts";
+import { canEnter, canReach } from "./reachable.ts";
 
 export interface NpmPackageDeps {
   /** Entry file of the package (`require.resolve`), without running it; null when it is not installed. */

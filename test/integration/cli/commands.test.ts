@@ -178,7 +178,7 @@ describe("commands that only look", () => {
     expect((await run("steps")).stdout).toMatch(/^backup\/find +read +action /mu);
     expect((await run("steps", "verify/rows")).stdout).toContain("table (string)");
     const all: unknown = JSON.parse((await run("steps", "--json")).stdout);
-    expect(all).toEqual(listWith([objectWith({ uses: "postgres/restore", effect: "sandbox" })]));
+    expect(all).toEqual(listWith(objectWith({ uses: "postgres/restore", effect: "sandbox" })));
   });
 
   test("list, status and clean of nothing are empty and exit 0", async () => {
@@ -224,7 +224,7 @@ describe("doctor", () => {
       row("zstd", /./u),
       row("disk", / free in /u),
     ]) {
-      expect(report).toMatchObject({ rows: listWith([expected]) });
+      expect(report).toMatchObject({ rows: listWith(expected) });
     }
     expect(await readdir(dir)).toEqual(before);
   });

@@ -103,10 +103,7 @@ test("Ctrl-C stops it into its cleanup: exit 4, nothing left; another run beside
   expect(other.code).toBe(0);
   expect(JSON.parse(other.stdout)).toMatchObject({ result: "passed", cleanup: { status: "verified" } });
   expect(await status("both")).toEqual(
-    listWith([
-      objectWith({ name: "slow", result: "aborted" }),
-      objectWith({ name: "restore-latest", result: "passed" }),
-    ]),
+    listWith(objectWith({ name: "slow", result: "aborted" }), objectWith({ name: "restore-latest", result: "passed" })),
   );
   expect(leftIn(lab.path("both"))).toEqual(NOTHING);
 });
