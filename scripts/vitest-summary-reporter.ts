@@ -64,7 +64,9 @@ function lostToItsSuite(test: TestCase): boolean {
 
 function countSkip(test: TestCase, note: string | undefined, counts: Counts, skips: string[]): void {
   counts.skipped += 1;
-  skips.push(`${test.module.relativeModuleId} > ${test.fullName}: ${note ?? "NO REASON GIVEN"}`);
+  // `test.skipIf(reason)("... [needs pg_basebackup]")` says in its name what it lacks.
+  const named = /\[(needs [^\]]+)\]/u.exec(test.fullName)?.[1];
+  skips.push(`${test.module.relativeModuleId} > ${test.fullName}: ${note ?? named ?? "NO REASON GIVEN"}`);
 }
 
 function printSkips(skips: readonly string[]): void {

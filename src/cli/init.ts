@@ -88,6 +88,7 @@ function told(io: CliIo, found: LookedAt, out: string, nowWallUs: number): strin
     ...found.otherArchives.map((other) => `not taken: ${oneLine(shown(io, other))} holds WAL too`),
     ...found.rejected.map(({ code, reason }) => `not a backup: ${code} ${oneLine(reason)}`),
     ...found.problems.map((problem) => `the drill will fail: ${oneLine(problem)}`),
+    "checks look into the database postgres; into another with --param database=<name>",
     ...(ended !== null && nowWallUs - ended > DAY_US && wal === null
       ? [`the backup is ${formatDurationUs(nowWallUs - ended)} old: the RPO of 24h will be missed`]
       : []),

@@ -95,12 +95,14 @@ export const EXIT_CODES = {
 
 /**
  * The process's exit code. `warn` (`--objectives=warn`) forgives a recovery that was too slow or lost too much, and
- * nothing else: a failed check or a recovery that never ended still exits 1. The result itself does not change.
+ * nothing else: a failed check or a recovery that never ended still exits 1, a required check without an answer 3. The
+ * result itself does not change.
  */
 export function exitCodeOf(result: RunResult, objectives: "enforce" | "warn"): number {
   if (objectives === "enforce" || result.result !== "failed") return result.exitCode;
-  const others = result.reasons.filter((reason) => reason.result === "failed" && reason.rule !== "OBJECTIVE_MISSED");
-  return others.length === 0 ? 0 : result.exitCode;
+  // In order of precedence: the first is what the result would be without the misses.
+  const next = result.reasons.find((reason) => reason.rule !== "OBJECTIVE_MISSED");
+  return next === undefined ? 0 : EXIT_CODES[next.result];
 }
 
 /** JSON Schema of `result.json` (draft 2020-12), for `schema/result.schema.json`. */

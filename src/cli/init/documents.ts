@@ -63,15 +63,17 @@ phases:
       timeout: 2h
   verify:
     - id: content
-      title: There are tables, or databases beside the one that is looked into
+      title: There are tables, or other databases
       uses: verify/sql
       with:
         on: "\${{ steps.restore.outputs.database }}"
         query: >-
           select (select count(*) from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
-          where c.relkind in ('r', 'p') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_')
-          + (select count(*) from pg_catalog.pg_database where not datistemplate and datname not in ('postgres', current_database()))
-        expect: "> 0"
+          where c.relkind in ('r', 'p') and n.nspname <> 'information_schema' and n.nspname !~ '^pg_')::text
+          || ' tables in ' || current_database() || '; other databases: '
+          || coalesce((select left(string_agg(datname, ', ' order by datname), 150) from pg_catalog.pg_database
+          where not datistemplate and datname not in ('postgres', current_database())), '')
+        expect: "matches /^[1-9]|other databases: ./"
     # Better: a table of yours that must hold rows, and how new its newest row must be.
     # - id: rows
     #   uses: verify/rows
@@ -83,6 +85,8 @@ phases:
       # Needs the extension amcheck, which comes with the contrib modules of the server's package.
       title: Indexes agree with their tables
       uses: postgres/amcheck
+      # Skipped, as a deviation, where there is no table: then \`database\` is not the one that holds yours.
+      when: "!steps.content.outputs.value.startsWith('0 ')"
       with: { on: "\${{ steps.restore.outputs.database }}" }
       timeout: 2h
     - id: pages

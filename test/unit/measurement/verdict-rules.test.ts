@@ -4,7 +4,7 @@ import { measure } from "../../../src/drills/measure.ts";
 import { decide, type Findings } from "../../../src/drills/measurement/verdict.ts";
 import type { CheckRow } from "../../../src/drills/measurement/steps-schema.ts";
 import { RULE_NAMES, type RuleName, RULES, RESULTS } from "../../../src/drills/measurement/verdict-schema.ts";
-import { complete, recovered, sandboxed } from "../../support/measure-drill.ts";
+import { complete, heartbeat, recovered, sandboxed } from "../../support/measure-drill.ts";
 import { drillPlan } from "../../support/measure-plan.ts";
 
 const check: CheckRow = {
@@ -132,5 +132,19 @@ describe("--objectives=warn", () => {
     expect([gone.result, exitCodeOf(gone, "warn")]).toEqual(["failed", 1]);
     const open = measure(drillPlan(), recovered().records);
     expect(exitCodeOf(open, "warn")).toBe(3);
+  });
+
+  test("a miss that is forgiven hides no question that went without an answer", () => {
+    const journal = recovered().phase("verify").begin("rows").after(5);
+    journal.fact("rows", heartbeat(journal.wallUs - 60_000_000)).add({
+      type: "step.errored",
+      data: { step: "rows", attempt: 1, error: { class: "permanent", code: "TEST", message: "broke", hint: null, details: {} } },
+    });
+    journal.pass("amcheck", 5).cleanup("sb-1");
+    const lost = measure(drillPlan({ objectives: { rpoMs: 4000 } }), journal.records);
+    expect(lost.reasons.map(({ rule }) => rule)).toEqual(
+      expect.arrayContaining(["OBJECTIVE_MISSED", "CHECK_NOT_MEASURED"]),
+    );
+    expect([lost.result, exitCodeOf(lost, "enforce"), exitCodeOf(lost, "warn")]).toEqual(["failed", 1, 3]);
   });
 });
