@@ -174,6 +174,12 @@ describe("commands that only look", () => {
     expect(stdout).toMatch(begins);
   });
 
+  test("graph --json gives the picture in one document", async () => {
+    const { code, stdout } = await run("graph", LATEST, "--system", "orders", "--json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ format: "mermaid", picture: matching(/restore/u) });
+  });
+
   test("steps lists all, describes one, and gives schemas as JSON", async () => {
     expect((await run("steps")).stdout).toMatch(/^backup\/find +read +action /mu);
     expect((await run("steps", "verify/rows")).stdout).toContain("table (string)");
@@ -196,7 +202,11 @@ describe("commands that only look", () => {
 
   test("halt --all refuses runs until it is lifted", async () => {
     const words = ["--who", "ada", "--reason", "freeze", "--state", "halted"];
-    expect(await run("halt", "--all", ...words)).toMatchObject({ code: 0 });
+    const halted = await run("halt", "--all", ...words, "--json");
+    expect({ code: halted.code, result: JSON.parse(halted.stdout) as unknown }).toEqual({
+      code: 0,
+      result: { halted: "all" },
+    });
     expect((await run("status", "--state", "halted")).stdout).toContain("by ada: freeze");
     const start = await run("run", LATEST, "--system", "orders", "--state", "halted");
     expect({ code: start.code, stdout: start.stdout }).toEqual({ code: 2, stdout: "" });

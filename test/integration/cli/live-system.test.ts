@@ -90,6 +90,10 @@ describe("init", () => {
     ]);
     for (const [, ...args] of commands) expect(await run(...args)).toMatchObject({ code: 0 });
     expect(await readFile(lab.path("first/inventory.yaml"), "utf8")).toMatch(/path: .*\/backups\n[^]*wal: .*\/wal\n/u);
+    // The control: where there is nothing, it says so and goes red.
+    const empty = await run("run", "first/restore.yaml", "--system", "shop", "--param", "database=template1");
+    expect(empty.code).toBe(1);
+    expect(empty.stdout).toContain("0 tables in template1; other databases:");
     expect(leftIn(lab.path(".firedrill"))).toEqual(NOTHING);
   });
 
