@@ -1,6 +1,8 @@
 // Writes the JSON Schemas of schema/ from the schemas that check.
 // `--check` writes nothing and exits 1 when a file is not what would be written.
 import { readFile, writeFile } from "node:fs/promises";
+import { z } from "zod";
+import { configurationSchema } from "../src/cli/configuration-document.ts";
 import { inventoryJsonSchema, playbookJsonSchema } from "../src/drills/json-schema.ts";
 import { resultJsonSchema } from "../src/drills/result.ts";
 import type { JsonObject } from "../src/support/json.ts";
@@ -10,6 +12,8 @@ const folder = new URL("../schema/", import.meta.url);
 const files: readonly (readonly [string, JsonObject])[] = [
   ["playbook.schema.json", playbookJsonSchema(stepCatalogue())],
   ["inventory.schema.json", inventoryJsonSchema()],
+  // A JSON Schema is JSON; the library's type also holds functions it does not put there.
+  ["configuration.schema.json", structuredClone(z.toJSONSchema(configurationSchema, { io: "input" })) as JsonObject],
   ["result.schema.json", resultJsonSchema()],
 ];
 

@@ -1,4 +1,6 @@
-import { resolve } from "node:path";
+import { existsSync } from "node:fs";
+import { join, resolve } from "node:path";
+import { FiredrillError } from "../support/errors.ts";
 import type { LogLevel } from "../support/log-pino.ts";
 import { type App, type Settings, wire } from "../wire.ts";
 import type { CliIo } from "./io.ts";
@@ -18,9 +20,22 @@ export function settingsFrom(io: CliIo, options: Options): Settings {
   };
 }
 
-/** Opens the state directory the options name and puts everything together. */
+/** Opens the state directory the options name, made when it is not there, and puts everything together. */
 export function openApp(io: CliIo, options: Options): Promise<App> {
   return wire(settingsFrom(io, options));
+}
+
+/** For commands that only look: nothing is made. Throws `STATE_NOT_FOUND`. */
+export async function openExistingApp(io: CliIo, options: Options): Promise<App> {
+  const settings = settingsFrom(io, options);
+  if (hasState(settings)) return wire(settings);
+  throw new FiredrillError("STATE_NOT_FOUND", `${settings.stateDir} is no state directory: nothing has run with it`, {
+    hint: "name the one of the run with --state; `firedrill run` makes one",
+  });
+}
+
+export function hasState({ stateDir }: Settings): boolean {
+  return existsSync(join(stateDir, "installation.json"));
 }
 
 function isLevel(level: string | undefined): level is LogLevel {

@@ -1,15 +1,22 @@
 import { type CleanedResource, type CleanedRun, cleanState } from "../engine/clean-state.ts";
-import { openApp } from "./app.ts";
+import { openExistingApp } from "./app.ts";
 import { EXIT_ERROR } from "./exit-code.ts";
 import { type CliIo, printJson } from "./io.ts";
 import { flag, type Options } from "./options.ts";
 import { oneLine } from "./terminal/plain-text.ts";
 
 export async function command(io: CliIo, _args: readonly string[], options: Options): Promise<number> {
-  const app = await openApp(io, options);
+  const app = await openExistingApp(io, options);
   const report = await cleanState(app.engine(), io.interrupted);
   if (flag(options, "json")) printJson(io, report);
-  else io.out([...report.runs.map(runText), ...report.resources.map(resourceText), report.clean ? "clean\n" : "NOT clean\n"].join(""));
+  else
+    io.out(
+      [
+        ...report.runs.map(runText),
+        ...report.resources.map(resourceText),
+        report.clean ? "clean\n" : "NOT clean\n",
+      ].join(""),
+    );
   return report.clean ? 0 : EXIT_ERROR;
 }
 

@@ -9,6 +9,8 @@ export const EXIT_ERROR = 5;
 const INPUT_CODES: ReadonlySet<string> = new Set([
   "USAGE",
   "FILE_NOT_FOUND",
+  "STATE_NOT_FOUND",
+  "PG_BIN",
   "FILE_UNREADABLE",
   "FILE_EXISTS",
   "RUN_ID",

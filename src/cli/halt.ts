@@ -1,6 +1,6 @@
 import { haltAll, haltRun, liftHalt } from "../engine/halt-runs.ts";
 import { FiredrillError } from "../support/errors.ts";
-import { openApp } from "./app.ts";
+import { openApp, openExistingApp } from "./app.ts";
 import { type CliIo, printJson } from "./io.ts";
 import { flag, type Options, text } from "./options.ts";
 
@@ -12,7 +12,7 @@ export async function command(io: CliIo, [runId]: readonly string[], options: Op
     });
   }
   const words = { who: text(options, "who") ?? "", reason: text(options, "reason") ?? "" };
-  const { state, clock } = await openApp(io, options);
+  const { state, clock } = await (all ? openApp(io, options) : openExistingApp(io, options));
   if (flag(options, "lift")) {
     if (!all) throw new FiredrillError("USAGE", "--lift goes with --all: the halt of a single run is not taken back");
     const lifted = await liftHalt(state.root, words, clock);

@@ -28,7 +28,9 @@ export function planText(plan: Plan, sha256: string): string {
 }
 
 function systemLine({ system }: Plan): string {
-  return system === null ? "system: none" : `system: ${system.name} (${system.engine}, ${system.environment}${system.tier === null ? "" : `, tier ${system.tier}`})`;
+  return system === null
+    ? "system: none"
+    : `system: ${system.name} (${system.engine}, ${system.environment}${system.tier === null ? "" : `, tier ${system.tier}`})`;
 }
 
 function objectivesLine({ objectives: { rtoMs, rpoMs, holdMs, clock, setBy } }: Plan): string {

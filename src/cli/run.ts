@@ -1,8 +1,9 @@
 import { exitCodeOf } from "../drills/result.ts";
 import { startRun } from "../engine/execute-run.ts";
 import { requireSound } from "../machines/analysis.ts";
-import { stepCatalogue } from "../wire.ts";
-import { openApp } from "./app.ts";
+import { FiredrillError } from "../support/errors.ts";
+import { readOnlyDrivers, stepCatalogue } from "../wire.ts";
+import { openApp, settingsFrom } from "./app.ts";
 import { followDrill } from "./drill.ts";
 import type { CliIo } from "./io.ts";
 import { loadPlan } from "./load-plan.ts";
@@ -12,6 +13,7 @@ import { flag, type Options, text } from "./options.ts";
 export async function command(io: CliIo, [path = ""]: readonly string[], options: Options): Promise<number> {
   const { plan, playbookText, inventoryText } = await loadPlan(io, path, options, stepCatalogue());
   requireSound(plan);
+  await requireServer(io, options);
   const app = await openApp(io, options);
   const request = {
     plan,
@@ -23,4 +25,18 @@ export async function command(io: CliIo, [path = ""]: readonly string[], options
   const show = { events: flag(options, "events"), json: flag(options, "json") };
   const { result } = await followDrill(io, app, plan, show, (deps) => startRun(request, deps));
   return exitCodeOf(result, text(options, "objectives") === "warn" ? "warn" : "enforce");
+}
+
+/** A `--pg-bin` without a server is bad input, not a drill that broke. Throws `PG_BIN`. */
+async function requireServer(io: CliIo, options: Options): Promise<void> {
+  if (text(options, "pgBin") === undefined) return;
+  try {
+    await readOnlyDrivers(settingsFrom(io, options)).binaries.all(io.interrupted);
+  } catch (cause) {
+    if (!(cause instanceof FiredrillError)) throw cause;
+    throw new FiredrillError("PG_BIN", cause.message, {
+      cause,
+      ...(cause.hint === undefined ? {} : { hint: cause.hint }),
+    });
+  }
 }

@@ -34,7 +34,8 @@ function list(steps: readonly StepSignature[]): string {
 }
 
 function describe(step: StepSignature): string {
-  const timeout = step.defaultTimeoutMs === undefined ? "must be given as `timeout:`" : formatDuration(step.defaultTimeoutMs);
+  const timeout =
+    step.defaultTimeoutMs === undefined ? "must be given as `timeout:`" : formatDuration(step.defaultTimeoutMs);
   return [
     step.uses,
     `  ${step.summary}`,
@@ -54,7 +55,14 @@ function properties(schema: z.ZodObject, io: "input" | "output"): string[] {
   const rows = Object.entries(all).map(([name, property]) => {
     const is = typeof property === "object" ? property : {};
     const type = is.enum?.join(" | ") ?? (typeof is.type === "string" ? is.type : "value");
-    const need = io === "output" ? "" : required.includes(name) ? ", required" : is.default === undefined ? "" : `, default ${JSON.stringify(is.default)}`;
+    const need =
+      io === "output"
+        ? ""
+        : required.includes(name)
+          ? ", required"
+          : is.default === undefined
+            ? ""
+            : `, default ${JSON.stringify(is.default)}`;
     return `    ${name} (${type}${need})${is.description === undefined ? "" : `: ${is.description}`}`;
   });
   return rows.length === 0 ? ["    nothing"] : rows;
@@ -67,7 +75,13 @@ function jsonSchema(schema: z.ZodObject, io: "input" | "output"): z.core.JSONSch
 function asJson(step: StepSignature): object {
   const { uses, summary, role, effect, idempotent, creates, phases, defaultTimeoutMs, needsSystem } = step;
   return {
-    uses, summary, role, effect, idempotent, creates, needsSystem,
+    uses,
+    summary,
+    role,
+    effect,
+    idempotent,
+    creates,
+    needsSystem,
     phases: phases ?? null,
     defaultTimeoutMs: defaultTimeoutMs ?? null,
     with: jsonSchema(step.with, "input"),

@@ -78,7 +78,12 @@ export interface Replay {
 /** What a sandbox was asked, and answered, before it was used. */
 export interface Isolation {
   readonly kind: "isolation";
-  readonly probes: readonly { readonly probe: string; readonly expected: string; readonly actual: string; readonly ok: boolean }[];
+  readonly probes: readonly {
+    readonly probe: string;
+    readonly expected: string;
+    readonly actual: string;
+    readonly ok: boolean;
+  }[];
 }
 
 /** The recovered service: what the hold window and later probes watch. */

@@ -9,7 +9,11 @@ export interface SystemSnapshot {
   readonly tier: number | null;
   readonly tags: Readonly<Record<string, string>>;
   readonly endpoints: { readonly primary: Endpoint | null; readonly replicas: readonly Endpoint[] };
-  readonly credentials: { readonly user: string | null; readonly password: SecretRef | null; readonly database: string | null };
+  readonly credentials: {
+    readonly user: string | null;
+    readonly password: SecretRef | null;
+    readonly database: string | null;
+  };
   readonly backups: readonly BackupLocation[];
   readonly heartbeat: { readonly schema: string; readonly intervalMs: number } | null;
   /** A declared query for the newest commit, `select max(created_at) from orders`. */

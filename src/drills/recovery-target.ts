@@ -17,7 +17,8 @@ const TIME = /^(\d{4}-\d{2}-\d{2})[T ](\d{2}:\d{2}:\d{2})(\.\d{1,6})?(Z|[+-]\d{2
 export function parseRecoveryTarget(text: string): RecoveryTarget | undefined {
   if (text === "latest" || text === "immediate") return { kind: text };
   if (LSN.test(text)) return { kind: "lsn", lsn: text.toUpperCase() };
-  if (text.startsWith("name:") && text.length > 5 && text.length <= 5 + 63) return { kind: "name", name: text.slice(5) };
+  if (text.startsWith("name:") && text.length > 5 && text.length <= 5 + 63)
+    return { kind: "name", name: text.slice(5) };
   return parseTime(text);
 }
 
@@ -25,7 +26,9 @@ function parseTime(text: string): RecoveryTarget | undefined {
   const match = TIME.exec(text);
   if (match === null) return undefined;
   const [, date = "", time = "", fraction = "", zone = ""] = match;
-  const milliseconds = Date.parse(`${date}T${time}${zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone}`);
+  const milliseconds = Date.parse(
+    `${date}T${time}${zone.length === 5 ? `${zone.slice(0, 3)}:${zone.slice(3)}` : zone}`,
+  );
   if (Number.isNaN(milliseconds)) return undefined;
   return { kind: "time", wallUs: milliseconds * 1000 + Number(fraction.slice(1).padEnd(6, "0")), text };
 }

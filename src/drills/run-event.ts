@@ -16,14 +16,28 @@ export type ChartEvent =
   | Event<"phase.begun", { readonly phase: PhaseName; readonly deadlineMonoUs: number }>
   | Event<"phase.deadline_passed", { readonly phase: PhaseName }>
   /** The intent: durable before the effect begins. */
-  | Event<"step.started", { readonly step: string; readonly attempt: number; readonly key: string; readonly deadlineMonoUs: number }>
+  | Event<
+      "step.started",
+      { readonly step: string; readonly attempt: number; readonly key: string; readonly deadlineMonoUs: number }
+    >
   | Event<"step.skipped", { readonly step: string; readonly reason: SkipReason; readonly message: string }>
   /** The guards of a disruptive step answered, once for every attempt. */
   | Event<"step.guard_passed", { readonly step: string; readonly attempt: number }>
   | Event<"step.guard_refused", { readonly step: string; readonly attempt: number; readonly message: string }>
-  | Event<"step.succeeded", { readonly step: string; readonly attempt: number; readonly outputs: JsonObject; readonly check: CheckDetail | null }>
+  | Event<
+      "step.succeeded",
+      {
+        readonly step: string;
+        readonly attempt: number;
+        readonly outputs: JsonObject;
+        readonly check: CheckDetail | null;
+      }
+    >
   /** A check that answered "no", or an `expect:` that is false. */
-  | Event<"step.check_failed", { readonly step: string; readonly attempt: number; readonly outputs: JsonObject; readonly check: CheckDetail }>
+  | Event<
+      "step.check_failed",
+      { readonly step: string; readonly attempt: number; readonly outputs: JsonObject; readonly check: CheckDetail }
+    >
   | Event<"step.errored", { readonly step: string; readonly attempt: number; readonly error: StepFailure }>
   | Event<"step.retry_scheduled", { readonly step: string; readonly attempt: number; readonly dueMonoUs: number }>
   | Event<"step.retry_due", { readonly step: string; readonly attempt: number }>

@@ -8,8 +8,23 @@ export async function readWalHead(file: WalFile, length: number, signal: AbortSi
   if (file.inTar === null) return await readHead(file.path, file.compression, length, signal);
   if (file.compression === "none")
     return (await readAt(file.path, file.inTar.position, length)).subarray(0, file.sizeBytes);
-  for await (const chunk of readWal(file, signal)) if (chunk.length >= length) return chunk.subarray(0, length);
-  return Buffer.alloc(0);
+  return await headInArchive(file, file.inTar.position, length, signal);
+}
+
+/** Of a compressed archive, whose content comes in chunks as they fall; no more of it is kept than is asked for. */
+async function headInArchive(file: WalFile, position: number, length: number, signal: AbortSignal): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let seen = 0;
+  await readTar({ path: file.path, compression: file.compression }, signal, async (member) => {
+    if (member.position !== position) return "continue";
+    for await (const chunk of member.content) {
+      chunks.push(chunk);
+      seen += chunk.length;
+      if (seen >= length) break;
+    }
+    return "stop";
+  });
+  return Buffer.concat(chunks).subarray(0, length);
 }
 
 /** Content of a small WAL file (a history file) as text; at most `maxBytes`. */

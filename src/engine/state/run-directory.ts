@@ -1,4 +1,4 @@
-import { existsSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { mkdir, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
@@ -50,14 +50,18 @@ export function resultPath(dir: string): string {
   return join(dir, "result.json");
 }
 
-/** Ids of all runs, newest first. */
+/** Ids of all runs, newest first. Ids tell the second; within it the folder's own time decides. */
 export async function runIds(root: string): Promise<readonly string[]> {
   if (!existsSync(runsDir(root))) return [];
-  const names = await readdir(runsDir(root));
-  return names
-    .filter((name) => isRunId(name))
-    .toSorted()
-    .toReversed();
+  const names = (await readdir(runsDir(root))).filter((name) => isRunId(name));
+  const made = new Map(names.map((name) => [name, statSync(join(runsDir(root), name)).birthtimeMs]));
+  return names.toSorted(
+    (a, b) => secondOf(b).localeCompare(secondOf(a), "en") || (made.get(b) ?? 0) - (made.get(a) ?? 0),
+  );
+}
+
+function secondOf(runId: string): string {
+  return runId.slice(0, "20261121-031500".length);
 }
 
 /** Throws `RUN_UNKNOWN`. */

@@ -33,7 +33,13 @@ export interface BackupListing {
 export type TimelineChoice = "latest" | "current" | number;
 
 export type Assessment =
-  | { readonly kind: "restorable"; readonly reachesLsn: string | null; readonly timeline: number; readonly walBytes: number; readonly notes: readonly string[] }
+  | {
+      readonly kind: "restorable";
+      readonly reachesLsn: string | null;
+      readonly timeline: number;
+      readonly walBytes: number;
+      readonly notes: readonly string[];
+    }
   | { readonly kind: "broken"; readonly problems: readonly BackupProblem[] };
 
 export interface BackupProblem {

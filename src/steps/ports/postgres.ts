@@ -8,7 +8,10 @@ import type { TimelineChoice, WalFeed, Watch } from "./backup-source.ts";
 
 /** One connection. Values are parameters, identifiers are quoted by the caller with `quoteIdentifier`. */
 export interface Session extends AsyncDisposable {
-  query<Row extends Readonly<Record<string, unknown>>>(text: string, values?: readonly unknown[]): Promise<readonly Row[]>;
+  query<Row extends Readonly<Record<string, unknown>>>(
+    text: string,
+    values?: readonly unknown[],
+  ): Promise<readonly Row[]>;
 }
 
 export interface SessionOptions {

@@ -138,7 +138,11 @@ describe("--objectives=warn", () => {
     const journal = recovered().phase("verify").begin("rows").after(5);
     journal.fact("rows", heartbeat(journal.wallUs - 60_000_000)).add({
       type: "step.errored",
-      data: { step: "rows", attempt: 1, error: { class: "permanent", code: "TEST", message: "broke", hint: null, details: {} } },
+      data: {
+        step: "rows",
+        attempt: 1,
+        error: { class: "permanent", code: "TEST", message: "broke", hint: null, details: {} },
+      },
     });
     journal.pass("amcheck", 5).cleanup("sb-1");
     const lost = measure(drillPlan({ objectives: { rpoMs: 4000 } }), journal.records);
