@@ -25,17 +25,20 @@ export function openApp(io: CliIo, options: Options): Promise<App> {
   return wire(settingsFrom(io, options));
 }
 
-/** For commands that only look: nothing is made. Throws `STATE_NOT_FOUND`. */
-export async function openExistingApp(io: CliIo, options: Options): Promise<App> {
+/** For commands that only look: nothing is made; null when nothing has run here yet. */
+export async function lookAtApp(io: CliIo, options: Options): Promise<App | null> {
   const settings = settingsFrom(io, options);
-  if (hasState(settings)) return wire(settings);
-  throw new FiredrillError("STATE_NOT_FOUND", `${settings.stateDir} is no state directory: nothing has run with it`, {
-    hint: "name the one of the run with --state; `firedrill run` makes one",
-  });
+  return existsSync(join(settings.stateDir, "installation.json")) ? wire(settings) : null;
 }
 
-export function hasState({ stateDir }: Settings): boolean {
-  return existsSync(join(stateDir, "installation.json"));
+/** The same for commands that need a run. Throws `STATE_NOT_FOUND`. */
+export async function openExistingApp(io: CliIo, options: Options): Promise<App> {
+  const app = await lookAtApp(io, options);
+  if (app !== null) return app;
+  const { stateDir } = settingsFrom(io, options);
+  throw new FiredrillError("STATE_NOT_FOUND", `${stateDir} is no state directory: nothing has run with it`, {
+    hint: "name the one of the run with --state; `firedrill run` makes one",
+  });
 }
 
 function isLevel(level: string | undefined): level is LogLevel {

@@ -1,13 +1,16 @@
-import { type CleanedResource, type CleanedRun, cleanState } from "../engine/clean-state.ts";
-import { openExistingApp } from "./app.ts";
+import { type CleanedResource, type CleanedRun, type CleanReport, cleanState } from "../engine/clean-state.ts";
+import { lookAtApp } from "./app.ts";
 import { EXIT_ERROR } from "./exit-code.ts";
 import { type CliIo, printJson } from "./io.ts";
 import { flag, type Options } from "./options.ts";
 import { oneLine } from "./terminal/plain-text.ts";
 
+/** What there is to clean where nothing has run. */
+const NOTHING: CleanReport = { runs: [], resources: [], clean: true };
+
 export async function command(io: CliIo, _args: readonly string[], options: Options): Promise<number> {
-  const app = await openExistingApp(io, options);
-  const report = await cleanState(app.engine(), io.interrupted);
+  const app = await lookAtApp(io, options);
+  const report = app === null ? NOTHING : await cleanState(app.engine(), io.interrupted);
   if (flag(options, "json")) printJson(io, report);
   else
     io.out(

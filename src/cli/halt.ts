@@ -1,4 +1,5 @@
 import { haltAll, haltRun, liftHalt } from "../engine/halt-runs.ts";
+import { requireNamed } from "../engine/state/halt-requests.ts";
 import { FiredrillError } from "../support/errors.ts";
 import { openApp, openExistingApp } from "./app.ts";
 import { type CliIo, printJson } from "./io.ts";
@@ -11,10 +12,12 @@ export async function command(io: CliIo, [runId]: readonly string[], options: Op
       hint: "firedrill status lists the runs that are not finished",
     });
   }
+  if (!all && flag(options, "lift"))
+    throw new FiredrillError("USAGE", "--lift goes with --all: the halt of a single run is not taken back");
   const words = { who: text(options, "who") ?? "", reason: text(options, "reason") ?? "" };
+  requireNamed(words);
   const { state, clock } = await (all ? openApp(io, options) : openExistingApp(io, options));
   if (flag(options, "lift")) {
-    if (!all) throw new FiredrillError("USAGE", "--lift goes with --all: the halt of a single run is not taken back");
     const lifted = await liftHalt(state.root, words, clock);
     told(
       io,

@@ -1,21 +1,17 @@
 import { listRuns, type RunSummary } from "../engine/list-runs.ts";
 import { formatDurationUs, formatWallUs } from "../support/format.ts";
-import type { App } from "../wire.ts";
-import { hasState, openExistingApp, settingsFrom } from "./app.ts";
+import { lookAtApp } from "./app.ts";
 import { type CliIo, printJson } from "./io.ts";
 import { flag, type Options, wholeNumber } from "./options.ts";
 import { oneLine } from "./terminal/plain-text.ts";
 
 export async function command(io: CliIo, _args: readonly string[], options: Options): Promise<number> {
   const limit = wholeNumber(options, "limit", 1) ?? 20;
-  const runs = hasState(settingsFrom(io, options)) ? await runsOf(await openExistingApp(io, options), limit) : [];
+  const app = await lookAtApp(io, options);
+  const runs = app === null ? [] : await listRuns(app.state.root, app.clock.bootId, limit);
   if (flag(options, "json")) printJson(io, runs);
   else io.out(runs.length === 0 ? "no runs yet\n" : runs.map(runLine).join(""));
   return 0;
-}
-
-function runsOf({ state, clock }: App, limit: number): Promise<readonly RunSummary[]> {
-  return listRuns(state.root, clock.bootId, limit);
 }
 
 export function runLine(run: RunSummary): string {

@@ -1,14 +1,15 @@
 import { haltInForce } from "../engine/halt-runs.ts";
 import { listRuns } from "../engine/list-runs.ts";
 import { formatWallUs } from "../support/format.ts";
-import { openExistingApp } from "./app.ts";
+import { lookAtApp } from "./app.ts";
 import { type CliIo, printJson } from "./io.ts";
 import { runLine } from "./list.ts";
 import { flag, type Options } from "./options.ts";
 import { oneLine } from "./terminal/plain-text.ts";
 
 export async function command(io: CliIo, _args: readonly string[], options: Options): Promise<number> {
-  const app = await openExistingApp(io, options);
+  const app = await lookAtApp(io, options);
+  if (app === null) return tellNothing(io, options);
   const { state, clock } = app;
   const open = (await listRuns(state.root, clock.bootId)).filter(
     (run) => run.status !== "finished" || run.resources.length > 0,
@@ -31,5 +32,11 @@ export async function command(io: CliIo, _args: readonly string[], options: Opti
       io.out(`  ${run.runId} has lost its orchestrator: firedrill resume ${run.runId}, or firedrill clean\n`);
   for (const resource of found)
     io.out(`${resource.ownerAlive ? "in use" : "LEFT"}  ${oneLine(resource.title)} (run ${resource.run})\n`);
+  return 0;
+}
+
+function tellNothing(io: CliIo, options: Options): number {
+  if (flag(options, "json")) printJson(io, { installation: null, halt: null, runs: [], resources: [] });
+  else io.out("no run is unfinished\n");
   return 0;
 }

@@ -78,8 +78,9 @@ export interface Limits {
 const DEFAULT_LIMITS: Limits = {
   stopGraceMs: 10_000,
   stoppingMs: 15_000,
-  cleanupMs: 600_000,
-  resourceMs: 60_000,
+  // A copy of several terabytes takes minutes to delete; what is given up on is left behind.
+  cleanupMs: 3_600_000,
+  resourceMs: 1_800_000,
   haltPollMs: 500,
 };
 

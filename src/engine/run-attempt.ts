@@ -70,6 +70,7 @@ function judged(attempt: Attempt, result: StepResult<Readonly<Record<string, unk
   const { step, context, definition } = attempt;
   const at = { step: step.id, attempt: context.attempt };
   const outputs = checkedOutputs(definition, result.outputs);
+  requireUntouched(attempt, outputs);
   if (result.kind === "check" && !result.passed)
     return { type: "step.check_failed", data: { ...at, outputs, check: result.check } };
   const check = result.kind === "check" ? result.check : null;
@@ -91,6 +92,20 @@ function checkedOutputs(definition: Step, outputs: unknown): JsonObject {
     );
   // Decode boundary: just looked through.
   return parsed.data as JsonObject;
+}
+
+/**
+ * The journal takes secrets out of everything, and later steps read outputs from the journal: a path that happens to hold
+ * the text of a password would lead them elsewhere. Throws `OUTPUTS_HOLD_SECRET`. A check's outputs are only read.
+ */
+function requireUntouched({ definition, redactor }: Attempt, outputs: JsonObject): void {
+  if (definition.role === "check" || redactor.json(outputs) === outputs) return;
+  throw new StepError(
+    "permanent",
+    "OUTPUTS_HOLD_SECRET",
+    `The outputs of ${definition.uses} hold the text of a secret, which the record must not keep.`,
+    { hint: "Choose a secret that is no part of a path, a name or a number that a step gives on." },
+  );
 }
 
 function outputsInvalid(definition: Step, reason: string): StepError {

@@ -1,3 +1,4 @@
+import { closeSync, openSync } from "node:fs";
 import type * as sqlite from "node:sqlite";
 import { FiredrillError } from "../../support/errors.ts";
 
@@ -14,6 +15,7 @@ export interface HeldLock extends Disposable {
 /** Null when another process, or another part of this one, holds it. */
 export function tryLock(path: string): HeldLock | null {
   const { DatabaseSync } = quietSqlite();
+  createPrivate(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     // In memory: an exclusive transaction must not leave a rollback journal beside the lock.
@@ -38,6 +40,15 @@ export function tryLock(path: string): HeldLock | null {
       held = false;
     },
   };
+}
+
+/** SQLite would make it readable by all. A file that is there is not touched: that would release a lock. */
+function createPrivate(path: string): void {
+  try {
+    closeSync(openSync(path, "wx", 0o600));
+  } catch (error) {
+    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+  }
 }
 
 /** SQLITE_BUSY. */

@@ -10,7 +10,8 @@ import type { Machine } from "./machine.ts";
 import { LOOK_SCRIPT } from "./watchdog-script.ts";
 
 const KILL_MS = 20_000;
-const REMOVE_MS = 120_000;
+/** A copy of several terabytes; the caller's signal usually ends it earlier. */
+const REMOVE_MS = 3_600_000;
 
 /** Kills every process of a sandbox until none is left, then removes its folder. May be called again and again. */
 export async function removeSandbox(target: SandboxLocator, machine: Machine, signal: AbortSignal): Promise<void> {

@@ -3,7 +3,7 @@ import { chmod, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { listWith, matching, objectWith } from "../../support/cli-matchers.ts";
+import { containing, listWith, matching, objectWith } from "../../support/cli-matchers.ts";
 import { PROJECT } from "../../support/cli-lab.ts";
 import { type CliEnd, firedrill } from "../../support/cli-run.ts";
 
@@ -47,8 +47,6 @@ test("help and version load commander and nothing else that is heavy", async () 
   }
 });
 
-const OF_RUNS: ReadonlySet<string> = new Set(["list", "show", "report", "resume", "halt"]);
-
 describe("bad input exits 2, says its code, and creates nothing", () => {
   test.each<readonly [string, readonly string[], readonly string[]]>([
     ["an unknown command", ["destroy"], ["unknown command 'destroy'"]],
@@ -71,13 +69,13 @@ describe("bad input exits 2, says its code, and creates nothing", () => {
     ["a parameter without a value", ["plan", LATEST, "--param", "until"], ["PARAM_SYNTAX", "name=value"]],
     ["a parameter twice", ["plan", LATEST, "--param", "until=a", "--param", "until=b"], ["PARAM_SYNTAX", "twice"]],
     ["an unknown step", ["steps", "postgres/restor"], ["STEP_UNKNOWN", "did you mean postgres/restore?"]],
-    ["a run that is not there", ["show", "20200101-000000-aaaa"], ["RUN_UNKNOWN"]],
-    ["a run id that is a path", ["show", "../../etc"], ["RUN_ID"]],
-    ["no run at all", ["report"], ["RUN_UNKNOWN"]],
-    ["a resume of nothing", ["resume", "20200101-000000-aaaa"], ["RUN_UNKNOWN"]],
+    ["a run that is not there", ["show", "20200101-000000-aaaa"], ["STATE_NOT_FOUND"]],
+    ["a run id that is a path", ["show", "../../etc"], ["STATE_NOT_FOUND"]],
+    ["no run at all", ["report"], ["STATE_NOT_FOUND"]],
+    ["a resume of nothing", ["resume", "20200101-000000-aaaa"], ["STATE_NOT_FOUND"]],
     ["a halt of nothing", ["halt"], ["USAGE", "a run id, or --all"]],
     ["a halt without a name", ["halt", "--all", "--reason", "x"], ["HALT_WHO_AND_WHY"]],
-    ["a halt of an unknown run", ["halt", "20200101-000000-aaaa", "--who", "a", "--reason", "b"], ["RUN_UNKNOWN"]],
+    ["a halt of an unknown run", ["halt", "20200101-000000-aaaa", "--who", "a", "--reason", "b"], ["STATE_NOT_FOUND"]],
     ["a lift of one run", ["halt", "20200101-000000-aaaa", "--lift"], ["USAGE", "--lift goes with --all"]],
     ["a folder without backups", ["init", "nothing", "--out", "o"], ["INIT_NO_BACKUP", "nothing/not-a-backup"]],
     ["an empty folder", ["init", "empty", "--out", "o"], ["INIT_NO_BACKUP", "BACKUP_EMPTY_DIRECTORY"]],
@@ -105,8 +103,6 @@ describe("bad input exits 2, says its code, and creates nothing", () => {
     expect({ code, stdout }).toEqual({ code: 2, stdout: "" });
     for (const words of said) expect(stderr).toContain(words);
     expect(stderr).not.toMatch(/\n\s+at .*\.ts/u);
-    // Commands about runs that are there open the state directory, and with it make it.
-    if (OF_RUNS.has(args[0] ?? "")) await rm(join(dir, "never-made"), { recursive: true, force: true });
     expect(await readdir(dir)).toEqual(before);
   });
 });
@@ -217,6 +213,16 @@ describe("commands that only look", () => {
     });
     expect(await run("halt", "--all", "--lift", ...words)).toMatchObject({ code: 0, stdout: "no halt was in force\n" });
     expect(JSON.parse((await run("list", "--state", "halted", "--json")).stdout)).toEqual([]);
+    for (const [args, said] of [
+      [["show", "20200101-000000-aaaa"], "RUN_UNKNOWN"],
+      [["resume", "20200101-000000-aaaa"], "RUN_UNKNOWN"],
+      [["halt", "20200101-000000-aaaa", "--who", "a", "--reason", "b"], "RUN_UNKNOWN"],
+      [["report"], "RUN_UNKNOWN"],
+      [["show", "../../etc"], "RUN_ID"],
+    ] as const) {
+      const { code, stderr } = await run(...args, "--state", "halted");
+      expect({ code, stderr }).toEqual({ code: 2, stderr: containing(said) });
+    }
   });
 });
 

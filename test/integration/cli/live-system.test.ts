@@ -160,12 +160,14 @@ describe("firedrill.yaml", () => {
     ];
     await writeFile(join(there, "firedrill.yaml"), `${lines.join("\n")}\n`);
     const here = (...args: readonly string[]): Promise<CliEnd> => firedrill(args, { cwd: there });
-    expect(await here("list")).toMatchObject({ code: 0 });
+    // A command that makes a state directory where there is none.
+    const halt = ["halt", "--all", "--who", "ada", "--reason", "test"];
+    expect(await here(...halt)).toMatchObject({ code: 0 });
     expect(existsSync(join(there, "kept/installation.json"))).toBe(true);
     expect(await here("plan", "../playbooks/restore-latest.yaml", "--system", "orders")).toMatchObject({ code: 0 });
-    expect(await here("list", "--state", "other")).toMatchObject({ code: 0 });
+    expect(await here(...halt, "--state", "other")).toMatchObject({ code: 0 });
     expect(existsSync(join(there, "other/installation.json"))).toBe(true);
-    expect(await firedrill(["list"], { cwd: there, env: { FIREDRILL_STATE: "third" } })).toMatchObject({ code: 0 });
+    expect(await firedrill(halt, { cwd: there, env: { FIREDRILL_STATE: "third" } })).toMatchObject({ code: 0 });
     expect(existsSync(join(there, "third/installation.json"))).toBe(true);
     expect(existsSync(join(there, ".firedrill"))).toBe(false);
     await writeFile(join(there, "firedrill.yaml"), `${lines.join("\n")}\nstates: x\nkind: Configuration\n`);

@@ -220,6 +220,15 @@ describe("a secret", () => {
     const { of } = await ran([{ id: "a", uses: "test/secret" }], [step]);
     expect(of("a").at(-1)).toMatchObject({ data: { error: { code: "SECRET_UNRESOLVED" } } });
   });
+
+  test("in what an action gives on stops it: a later step would go where the record leads", async () => {
+    const step = fakeStep("test/secret", async (ctx) => {
+      await ctx.secret("env:PW");
+      return { kind: "done", outputs: { path: "/backups/prod-1" } };
+    });
+    const { of } = await ran([{ id: "a", uses: "test/secret" }], [step], { PW: "prod" });
+    expect(of("a").at(-1)).toMatchObject({ data: { error: { code: "OUTPUTS_HOLD_SECRET" } } });
+  });
 });
 
 describe("what a step says while it runs", () => {

@@ -82,7 +82,8 @@ describe("docs/checks.md", () => {
 
   test("every check has a sample and a line in the table", () => {
     for (const { uses } of steps) {
-      expect(samples.map((sample) => sample.uses)).toContain(uses);
+      // The planner makes it from `objectives.hold`; a playbook cannot write it.
+      if (uses !== "drill/hold") expect(samples.map((sample) => sample.uses)).toContain(uses);
       expect(page).toContain(`| \`${uses}\` |`);
     }
   });

@@ -15,7 +15,8 @@ test("every error code of the sources stands in docs/errors.md", async () => {
   const table = await readFile(join(ROOT, "docs/errors.md"), "utf8");
   const files = (await readdir(join(ROOT, "src"), { recursive: true })).filter((name) => name.endsWith(".ts"));
   const sources = await Promise.all(files.map((name) => readFile(join(ROOT, "src", name), "utf8")));
-  const thrown = /new (?:Step|Firedrill)Error\(\s*(?:"(?:subject|transient|permanent|timeout)",\s*)?"([A-Z][A-Z0-9_]+)"/gu;
+  const thrown =
+    /new (?:Step|Firedrill)Error\(\s*(?:"(?:subject|transient|permanent|timeout)",\s*)?"([A-Z][A-Z0-9_]+)"/gu;
   const codes = new Set(sources.flatMap((text) => [...text.matchAll(thrown)].map(([, code = ""]) => code)));
   expect(codes.size).toBeGreaterThan(50);
   expect([...codes].filter((code) => !table.includes(`\`${code}\``))).toEqual([]);
