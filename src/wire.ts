@@ -9,6 +9,7 @@ import { hostname, totalmem, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { directorySource } from "./backups/directory/directory-source.ts";
 import { createBackupMaker } from "./databases/postgres/backup/create-base-backup.ts";
+import { partialBackupKeeper } from "./databases/postgres/backup/partial-keeper.ts";
 import { createBinaries } from "./databases/postgres/binaries.ts";
 import type { NpmPackageDeps } from "./databases/postgres/npm-binaries.ts";
 import { createRestoreDriver } from "./databases/postgres/recovery/recover.ts";
@@ -161,7 +162,7 @@ function engineDeps(
     clock,
     timers: systemTimers(clock),
     steps,
-    keepers: [sandboxes.keeper],
+    keepers: [sandboxes.keeper, partialBackupKeeper(state.installation)],
     guard: refuseDisruptive,
     secrets: secretResolver(settings.env),
     redactor,

@@ -19,7 +19,7 @@ export interface PgbenchLab extends Disposable {
   /** Account rows, and the truth at the end of the archive. */
   readonly rows: number;
   /** WAL position and commit time of the last transaction that was archived. */
-  readonly lastCommit: { readonly lsn: string; readonly at: string };
+  readonly lastCommit: { readonly lsn: string; readonly wallUs: number };
   readonly user: ServiceUser | null;
   /** Runs a program as the user that owns the servers. */
   exec(program: string, args: readonly string[], options?: ExecFileOptions): Promise<string>;
@@ -46,11 +46,21 @@ export function distributionBin(): string | null {
   return found ?? null;
 }
 
+export interface LabOptions {
+  /** How long pgbench goes on writing behind the backup. */
+  readonly seconds: number;
+  /** Called when all is archived and nothing writes any more, with the server still up. */
+  beforeStop?(server: RunningLab): Promise<void>;
+}
+
+export interface RunningLab {
+  readonly dir: string;
+  readonly socketDir: string;
+  readonly port: number;
+}
+
 /** `scale` is pgbench's: 1 is about 15 MB. */
-export async function createPgbenchLab(
-  scale: number,
-  tail: { readonly seconds: number } = { seconds: 5 },
-): Promise<PgbenchLab> {
+export async function createPgbenchLab(scale: number, options: LabOptions = { seconds: 5 }): Promise<PgbenchLab> {
   const bin = distributionBin();
   if (bin === null)
     throw new Error("needs a PostgreSQL server with pgbench and pg_basebackup under /usr/lib/postgresql");
@@ -88,6 +98,8 @@ export async function createPgbenchLab(
     `unix_socket_directories='${dir}'`,
     "listen_addresses=''",
     "wal_level=replica",
+    "track_commit_timestamp=on",
+    "autovacuum=off",
     "archive_mode=on",
     `archive_command='test ! -f ${at("archive")}/%f && cp %p ${at("archive")}/%f'`,
     "max_wal_size=8GB",
@@ -98,14 +110,15 @@ export async function createPgbenchLab(
   await exec("pg_ctl", ["-D", at("primary"), "-l", at("primary.log"), "-w", "start"]);
   await exec("pgbench", ["-i", "-q", "-s", String(scale)], { env });
   await exec("pg_basebackup", ["-D", join(at("backups"), "base"), "-c", "fast", "-X", "stream", "--no-sync"], { env });
-  await exec("pgbench", ["-c", "4", "-T", String(tail.seconds)], { env });
+  await exec("pgbench", ["-c", "4", "-T", String(options.seconds)], { env });
   const sql = (query: string): Promise<string> => exec("psql", ["-XAtc", query], { env });
   await sql("select pg_logical_emit_message(true, 'bench', 'last')");
   const lsn = await sql("select pg_current_wal_insert_lsn()");
-  const now = await sql("select clock_timestamp()");
+  const wallUs = await sql("select (extract(epoch from timestamp) * 1000000)::bigint from pg_last_committed_xact()");
   const last = await sql("select pg_walfile_name(pg_switch_wal())");
   await archived(() => sql("select last_archived_wal from pg_stat_archiver"), last);
   const rows = Number(await sql("select count(*) from pgbench_accounts"));
+  await options.beforeStop?.({ dir, socketDir: dir, port: Number(port) });
   await exec("pg_ctl", ["-D", at("primary"), "-m", "immediate", "stop"]);
   return {
     dir,
@@ -113,7 +126,7 @@ export async function createPgbenchLab(
     backupDir: at("backups"),
     archiveDir: at("archive"),
     rows,
-    lastCommit: { lsn, at: now },
+    lastCommit: { lsn, wallUs: Number(wallUs) },
     user,
     exec,
     [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }),

@@ -18,8 +18,8 @@ export interface ProcessSearch {
 }
 
 export interface SearchFor {
-  /** Real path without a trailing slash. */
-  readonly dir: string;
+  /** Real path without a trailing slash; null: the marker alone decides, so that nobody who merely stands in a folder is found. */
+  readonly dir: string | null;
   /** `NAME=value` in the environment the process was started with; null: the folder alone decides. */
   readonly marker: `${string}=${string}` | null;
   /** Processes of this user count as hidden when they cannot be read; others' are none of ours. */
@@ -44,13 +44,16 @@ export function findProcesses(search: SearchFor): ProcessSearch {
 
 function belongs(pid: string, search: SearchFor): "yes" | "no" | "hidden" {
   try {
-    const cwd = readlinkSync(`/proc/${pid}/cwd`);
-    if (cwd === search.dir || cwd === `${search.dir} (deleted)` || cwd.startsWith(`${search.dir}/`)) return "yes";
+    if (search.dir !== null && worksIn(search.dir, readlinkSync(`/proc/${pid}/cwd`))) return "yes";
     if (search.marker === null) return "no";
     return readFileSync(`/proc/${pid}/environ`, "latin1").split("\0").includes(search.marker) ? "yes" : "no";
   } catch (error) {
     return denied(error) && ownerOf(pid) === search.uid ? "hidden" : "no";
   }
+}
+
+function worksIn(dir: string, cwd: string): boolean {
+  return cwd === dir || cwd === `${dir} (deleted)` || cwd.startsWith(`${dir}/`);
 }
 
 function denied(error: unknown): boolean {

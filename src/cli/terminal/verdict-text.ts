@@ -26,8 +26,18 @@ function verdict(result: RunResult, paint: Paint): string[] {
   const where = result.run.system === null ? "" : ` on ${oneLine(result.run.system.name)}`;
   const lines = [`${colour(paint.bold(name))}  ${oneLine(result.run.title)}${where}  ${paint.dim(result.run.id)}`];
   if (result.run.mode === "simulated") lines.push(paint.warn("  simulated: not evidence"));
-  if (result.result !== "passed") for (const reason of result.reasons) lines.push(`  ${oneLine(reason.message, 300)}`);
+  if (result.result !== "passed") lines.push(...reasons(result, paint));
   return lines;
+}
+
+/** What gave the result its name; what only follows from that stands in `result.json` and the report. */
+function reasons(result: RunResult, paint: Paint): string[] {
+  const deciding = result.reasons.filter((reason) => reason.result === result.result);
+  const others = result.reasons.length - deciding.length;
+  return [
+    ...deciding.map((reason) => `  ${oneLine(reason.message, 400)}`),
+    ...(others === 0 ? [] : [paint.dim(`  and ${others} more that followed or weigh less: see the report`)]),
+  ];
 }
 
 function objectives(result: RunResult, paint: Paint): string[] {
@@ -58,13 +68,27 @@ function objective(name: string, row: Objective, rule: string, paint: Paint): st
 function marks(result: RunResult, paint: Paint): string[] {
   const [t0] = result.marks;
   const zero = t0?.status === "measured" ? t0.atUs : null;
-  const rows = result.marks.map((mark) => {
-    if (mark.status !== "measured")
-      return `  ${mark.mark}  ${paint.dim(`${mark.status.replace("_", " ")}: ${oneLine(mark.reason, 90)}`)}`;
+  const rows = result.marks.flatMap((mark) => {
+    if (mark.status !== "measured") return [];
     const after = zero === null ? "" : `+${formatDurationUs(mark.atUs - zero)}`;
-    return `  ${mark.mark}  ${after.padEnd(11)} ${formatWallUs(mark.wallUs)}  ${oneLine(mark.meaning, 70)} ${paint.dim(`[${mark.source}]`)}`;
+    const when = `${after.padEnd(11)} ${formatWallUs(mark.wallUs)}`;
+    return [`  ${mark.mark}  ${when}  ${oneLine(mark.meaning, 70)} ${paint.dim(`[${mark.source}]`)}`];
   });
-  return [paint.bold("Timeline"), ...rows];
+  return [
+    paint.bold("Timeline"),
+    ...rows,
+    ...without(result, "not_applicable", paint),
+    ...without(result, "not_measured", paint),
+  ];
+}
+
+/** Marks without a time, in one line, with the reason of the first: the others mostly follow from it. */
+function without(result: RunResult, status: "not_applicable" | "not_measured", paint: Paint): string[] {
+  const missing = result.marks.filter((mark) => mark.status === status);
+  const [first] = missing;
+  if (first === undefined || first.status === "measured") return [];
+  const names = missing.map(({ mark }) => mark).join(" ");
+  return [paint.dim(`  ${names}  ${status.replace("_", " ")}: ${oneLine(first.reason, 120)}`)];
 }
 
 function longest(result: RunResult, paint: Paint): string[] {
@@ -108,16 +132,19 @@ function source(result: RunResult, paint: Paint): string[] {
 }
 
 function checks(result: RunResult, paint: Paint): string[] {
-  const rows = result.checks.map((check) => {
-    const sign =
-      check.status === "passed" ? paint.good("✓") : check.status === "failed" ? paint.bad("✗") : paint.warn("?");
-    const seen =
-      check.status === "failed"
-        ? `expected ${check.expected ?? "?"}, got ${check.actual ?? "?"}`
-        : (check.actual ?? check.reason ?? "");
-    return `  ${sign} ${oneLine(check.title, 60)}${check.required ? "" : " (optional)"}  ${paint.dim(oneLine(seen, 160))}`;
-  });
+  const rows = result.checks.filter((check) => check.status !== "not_run").map((check) => checkRow(check, paint));
+  const idle = result.checks.filter((check) => check.status === "not_run");
+  if (idle.length > 0) rows.push(paint.warn(`  ? not run: ${oneLine(idle.map(({ step }) => step).join(", "), 200)}`));
   return rows.length === 0 ? [] : [paint.bold("Checks"), ...rows];
+}
+
+function checkRow(check: RunResult["checks"][number], paint: Paint): string {
+  const sign = { passed: paint.good("✓"), failed: paint.bad("✗"), error: paint.warn("?"), not_run: "?" }[check.status];
+  const seen =
+    check.status === "failed"
+      ? `expected ${check.expected ?? "?"}, got ${check.actual ?? "?"}`
+      : (check.actual ?? check.reason ?? "");
+  return `  ${sign} ${oneLine(check.title, 60)}${check.required ? "" : " (optional)"}  ${paint.dim(oneLine(seen, 160))}`;
 }
 
 function deviations(result: RunResult, paint: Paint): string[] {

@@ -3,7 +3,7 @@ import { databaseRefSchema, type DatabaseRef } from "../../drills/database-ref.t
 import type { SystemSnapshot } from "../../drills/inventory.ts";
 import { StepError } from "../../drills/step-error.ts";
 import { defineStep, type StepContext } from "../../engine/step-contract.ts";
-import type { BackupMaker } from "../ports/backup-maker.ts";
+import type { BackupMaker, BackupRequest, CreatedBackup } from "../ports/backup-maker.ts";
 
 export interface CreateBackupDeps {
   readonly maker: BackupMaker;
@@ -49,7 +49,7 @@ const outputs = z.object({
 
 type Input = z.output<typeof input>;
 
-/** `backup/create`: a base backup of a running system. It only reads from it; a backup that failed is removed again. */
+/** `backup/create`: a base backup of a running system. It only reads from it. What is unfinished is in the ledger, and goes; what is finished stays. */
 export function createBackupStep({ maker }: CreateBackupDeps) {
   return defineStep({
     uses: "backup/create",
@@ -59,21 +59,40 @@ export function createBackupStep({ maker }: CreateBackupDeps) {
     idempotent: true,
     with: input,
     outputs,
-    creates: [],
+    creates: ["backup-directory"],
     needsSystem: false,
 
     async run(asked, ctx) {
-      const database = asked.of ?? primaryOf(ctx.system);
-      // The time makes it another folder when the step runs again after a crash: a backup is never overwritten.
-      const name = asked.name ?? `${ctx.runId}-${ctx.stepId}-${ctx.clock.wallUs().toString(36)}`;
+      // The same after a crash of this attempt, so that it meets what it had begun.
+      const name = asked.name ?? `${ctx.runId}-${ctx.stepId}-${ctx.attempt}`;
       const { method, format, checkpoint } = asked;
+      const database = asked.of ?? primaryOf(ctx.system);
       const label = `firedrill ${ctx.runId}`;
-      const request = { database, into: folderOf(asked, ctx), name, method, format, checkpoint, label };
-      const watch = { signal: ctx.signal, progress: ctx.progress.bind(ctx) };
-      const { label: _label, ...created } = await maker.create(request, watch);
-      return { kind: "done", outputs: { ...created, name } };
+      const created = await take(
+        maker,
+        { database, into: folderOf(asked, ctx), name, method, format, checkpoint, label },
+        ctx,
+      );
+      const { label: _label, ...rest } = created;
+      return { kind: "done", outputs: { ...rest, name } };
     },
   });
+}
+
+async function take(maker: BackupMaker, request: BackupRequest, ctx: StepContext): Promise<CreatedBackup> {
+  const { installation, runId, stepId, attempt, epoch } = ctx;
+  const token = [installation, runId, stepId, attempt, epoch].join("/");
+  const owner = { installation, run: runId, step: stepId, token };
+  const prepared = await maker.prepare(request, owner);
+  if (prepared.kind === "finished") return prepared.backup;
+  const title = `unfinished base backup ${request.name} of step ${stepId}`;
+  // No time to live: nothing ends it but its step and the cleanup.
+  const { locator } = prepared;
+  const resource = await ctx.ledger.plan({ kind: "backup-directory", title, ttlMs: 0, locator });
+  const watch = { signal: ctx.signal, progress: ctx.progress.bind(ctx) };
+  const created = await maker.create({ ...request, owner }, watch);
+  await ctx.ledger.created(resource.id, locator);
+  return created;
 }
 
 function primaryOf(system: SystemSnapshot | null): DatabaseRef {

@@ -1,4 +1,4 @@
-import { lstat, mkdir, open, readdir, rename, rm } from "node:fs/promises";
+import { mkdir, open, readdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { StepError } from "../../../drills/step-error.ts";
 import type { BackupMaker, BackupMethod, BackupRequest, CreatedBackup } from "../../../steps/ports/backup-maker.ts";
@@ -6,6 +6,7 @@ import type { Watch } from "../../../steps/ports/backup-source.ts";
 import type { Binaries, PostgresBinaries, Session, Sessions } from "../../../steps/ports/postgres.ts";
 import type { Clock } from "../../../support/clock.ts";
 import { takeLowLevel } from "./low-level.ts";
+import { claim, isThere, noteFinished, partialPlace, preparePartial, removePartial, requireFree } from "./partial.ts";
 import { takeOverReplication } from "./over-replication.ts";
 import type { TakenBackup } from "./taken-backup.ts";
 import { takeWithPgBasebackup } from "./with-pg-basebackup.ts";
@@ -18,7 +19,10 @@ export interface BaseBackupDeps {
 }
 
 export function createBackupMaker(deps: BaseBackupDeps): BackupMaker {
-  return { create: (request, watch) => createBaseBackup(deps, request, watch) };
+  return {
+    prepare: (request, owner) => preparePartial(partialPlace(request.into, request.name), owner),
+    create: (request, watch) => createBaseBackup(deps, request, watch),
+  };
 }
 
 /** What the system says of itself before we take a copy. */
@@ -34,25 +38,29 @@ export async function createBaseBackup(
   watch: Watch,
 ): Promise<CreatedBackup> {
   const beganUs = deps.clock.monoUs();
-  const path = join(request.into, safeName(request.name));
-  const partial = `${path}.partial`;
+  const place = partialPlace(request.into, request.name);
+  const { path, partial } = place;
   await requireFree([path, partial]);
   await mkdir(request.into, { recursive: true, mode: 0o700 });
   const options = { readOnly: false, statementTimeoutMs: 0, connectTimeoutMs: 10_000, signal: watch.signal };
   await using session = await deps.sessions.open(request.database, options);
   const subject = await ask(session);
   const { method, binaries } = await choose(deps, request, subject.major, watch.signal);
+  await claim(place, request.owner);
   try {
-    await mkdir(partial, { mode: 0o700 });
     const taken = await take(deps, request, { method, binaries, partial, session, subject }, watch);
     await syncTree(partial);
     watch.signal.throwIfAborted();
+    const durationUs = deps.clock.monoUs() - beganUs;
+    const { format, label } = request;
+    const created: CreatedBackup = { path, method, format, label, ...subject, ...taken, durationUs };
+    await noteFinished(place, request.owner, created);
     await rename(partial, path);
     await syncPath(request.into);
-    const durationUs = deps.clock.monoUs() - beganUs;
-    return { path, method, format: request.format, label: request.label, ...subject, ...taken, durationUs };
+    return created;
   } catch (error) {
-    await rm(partial, { recursive: true, force: true });
+    // Why it failed counts; what cannot be removed now, the cleanup tries again and reports.
+    if (await isThere(partial)) await removePartial(place, request.owner?.token ?? null).catch(() => undefined);
     throw error;
   }
 }
@@ -100,22 +108,6 @@ async function ask(session: Session): Promise<Subject> {
     "select current_setting('server_version_num')::int as version, (select system_identifier::text from pg_control_system()) as system",
   );
   return { major: Math.floor((row?.version ?? 0) / 10_000), systemIdentifier: row?.system ?? "" };
-}
-
-function safeName(name: string): string {
-  if (/^[A-Za-z0-9][\w.+-]{0,127}$/u.test(name) && !name.endsWith(".partial")) return name;
-  throw new StepError("permanent", "BACKUP_NAME", `not a name for a backup's folder: ${JSON.stringify(name)}`, {
-    hint: "letters, digits, `.`, `_`, `+`, `-`; at most 128",
-  });
-}
-
-async function requireFree(paths: readonly string[]): Promise<void> {
-  for (const path of paths) {
-    if ((await lstat(path).catch(() => null)) === null) continue;
-    throw new StepError("permanent", "BACKUP_EXISTS", `${path} exists already`, {
-      hint: "choose another name; a backup is never overwritten",
-    });
-  }
 }
 
 function noMethod(method: BackupMethod, why: string): StepError {

@@ -7,6 +7,7 @@ import { formatLsn } from "../../../formats/postgres/lsn.ts";
 import { parseBackupManifest } from "../../../formats/postgres/backup-manifest.ts";
 import type { BackupRequest } from "../../../steps/ports/backup-maker.ts";
 import type { PostgresBinaries } from "../../../steps/ports/postgres.ts";
+import { dyingWithUs, SYSTEM_PATH, workMarker } from "./backup-process.ts";
 import type { TakenBackup } from "./taken-backup.ts";
 
 const run = promisify(execFile);
@@ -41,9 +42,16 @@ export async function takeWithPgBasebackup(
     `--label=${request.label}`,
     ...connection,
   ];
-  const env = { LC_ALL: "C", PGAPPNAME: "firedrill", ...(password === null ? {} : { PGPASSWORD: password }) };
+  const env = {
+    PATH: SYSTEM_PATH,
+    LC_ALL: "C",
+    PGAPPNAME: "firedrill",
+    ...workMarker(request.owner?.token ?? null),
+    ...(password === null ? {} : { PGPASSWORD: password }),
+  };
+  const [program, ...words] = [...(await dyingWithUs()), join(binaries.bin, "pg_basebackup"), ...args];
   try {
-    await run(join(binaries.bin, "pg_basebackup"), args, {
+    await run(program ?? "", words, {
       env,
       signal,
       cwd: local ? database.host : "/",
