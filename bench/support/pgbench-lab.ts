@@ -68,14 +68,14 @@ export async function createPgbenchLab(scale: number, options: LabOptions = { se
   const dir = mkdtempSync(join(tmpdir(), "firedrill-bench-"));
   own(dir, user);
   const at = (name: string): string => join(dir, name);
-  const exec = async (program: string, args: readonly string[], options: ExecFileOptions = {}): Promise<string> => {
+  const exec = async (program: string, args: readonly string[], extra: ExecFileOptions = {}): Promise<string> => {
     const path = program.includes("/") ? program : join(bin, program);
     const { stdout } = await run(path, [...args], {
       ...user,
       cwd: dir,
       maxBuffer: 1 << 26,
       env: { LC_ALL: "C", PATH: process.env["PATH"], PGHOST: dir },
-      ...options,
+      ...extra,
     });
     return String(stdout).trim();
   };

@@ -6,7 +6,7 @@ import { join } from "node:path";
 export interface ManifestOptions {
   readonly systemIdentifier?: string;
   readonly walRange?: { readonly timeline: number; readonly start: string; readonly end: string };
-  readonly algorithm?: "CRC32C" | "SHA256";
+  readonly algorithm?: "CRC32C" | "SHA256" | "NONE";
 }
 
 /** Writes a `backup_manifest` (version 2) for a plain backup as it lies on disk, as a server would. */
@@ -18,7 +18,7 @@ export function writeManifest(dir: string, options: ManifestOptions = {}): void 
     const bytes = readFileSync(join(dir, path));
     const modified = statSync(join(dir, path)).mtime.toISOString().slice(0, 19).replace("T", " ");
     const algorithm = options.algorithm ?? "CRC32C";
-    return `{ "Path": ${JSON.stringify(path)}, "Size": ${bytes.length}, "Last-Modified": "${modified} GMT", "Checksum-Algorithm": "${algorithm}", "Checksum": "${checksum(bytes, algorithm)}" }`;
+    return `{ "Path": ${JSON.stringify(path)}, "Size": ${bytes.length}, "Last-Modified": "${modified} GMT"${algorithm === "NONE" ? "" : `, "Checksum-Algorithm": "${algorithm}", "Checksum": "${checksum(bytes, algorithm)}"`} }`;
   });
   const { walRange } = options;
   const range =

@@ -16,22 +16,25 @@ export async function assessBackup(
 ): Promise<Assessment> {
   const problems: BackupProblem[] = [...targetProblems(backup, target)];
   const notes: string[] = [];
+  const unchecked: string[] = [...timeNotes(backup, target)];
   const anatomy = await collect(problems, () => readAnatomy(backup.path, signal));
   if (anatomy !== undefined) {
     problems.push(...changes(anatomy, backup));
     const completeness = await collect(problems, () => checkCompleteness(anatomy, signal));
     problems.push(...(completeness?.problems ?? []));
     notes.push(...(completeness?.notes ?? []));
+    unchecked.unshift(...(completeness?.unchecked ?? []));
   }
   const wal: WalAssessment | undefined =
     anatomy === undefined
       ? undefined
       : await collect(problems, () => assessWal(backup, anatomy, target, timeline, signal));
   problems.push(...(wal?.problems ?? []));
-  notes.push(...(wal?.notes ?? []), ...timeNotes(backup, target));
+  notes.push(...(wal?.notes ?? []), ...unchecked);
   signal.throwIfAborted();
   if (problems.length > 0 || wal === undefined) return { kind: "broken", problems };
-  return { kind: "restorable", reachesLsn: wal.reachesLsn, timeline: wal.timeline, walBytes: wal.walBytes, notes };
+  const { reachesLsn, timeline: along, walBytes } = wal;
+  return { kind: "restorable", reachesLsn, timeline: along, walBytes, notes, unchecked };
 }
 
 /** Runs one look; what it says about the backup is collected, what is ours is thrown. */

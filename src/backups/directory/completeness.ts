@@ -12,6 +12,8 @@ import { problemOf } from "./subject-error.ts";
 export interface Completeness {
   readonly problems: readonly BackupProblem[];
   readonly notes: readonly string[];
+  /** What nothing checks before the server reads it. */
+  readonly unchecked: readonly string[];
 }
 
 /** A damaged backup can lack thousands of files; the first say where to look. */
@@ -69,11 +71,21 @@ function shorten(problems: readonly BackupProblem[]): readonly BackupProblem[] {
   ];
 }
 
+type Look = Omit<Completeness, "unchecked">;
+
 export async function checkCompleteness(anatomy: Anatomy, signal: AbortSignal): Promise<Completeness> {
-  return anatomy.tar === null ? await checkPlain(anatomy, signal) : await checkTar(anatomy, signal);
+  const look = anatomy.tar === null ? await checkPlain(anatomy, signal) : await checkTar(anatomy, signal);
+  return { ...look, unchecked: uncheckedContent(anatomy.manifest) };
 }
 
-async function checkPlain(anatomy: Anatomy, signal: AbortSignal): Promise<Completeness> {
+function uncheckedContent(manifest: BackupManifest | null): readonly string[] {
+  if (manifest === null) return [NO_MANIFEST];
+  const bare = manifest.files.filter(({ path, checksum }) => checksum.algorithm === "NONE" && !isLeftOut(path));
+  if (bare.length === 0) return [];
+  return [`backup_manifest has no checksum for ${bare.length} of ${manifest.files.length} files: ${CONTENT_UNCHECKED}`];
+}
+
+async function checkPlain(anatomy: Anatomy, signal: AbortSignal): Promise<Look> {
   const tree = await readPlainTree(anatomy.path, originalPaths(anatomy), signal);
   const present = new Map(tree.files.map((file) => [file.path, file.sizeBytes]));
   if (anatomy.manifest === null) {
@@ -82,7 +94,7 @@ async function checkPlain(anatomy: Anatomy, signal: AbortSignal): Promise<Comple
       code: "BACKUP_FILE_MISSING",
       message: `${anatomy.path}: ${path}, which every cluster has, is missing`,
     }));
-    return { problems: [...tree.problems, ...problems], notes: [...tree.notes, NO_MANIFEST] };
+    return { problems: [...tree.problems, ...problems], notes: tree.notes };
   }
   return {
     problems: [...tree.problems, ...compareWithManifest(anatomy.manifest, present, anatomy.path)],
@@ -90,14 +102,15 @@ async function checkPlain(anatomy: Anatomy, signal: AbortSignal): Promise<Comple
   };
 }
 
-const NO_MANIFEST = "no backup_manifest: the content of files cannot be checked before the server reads them";
+const CONTENT_UNCHECKED = "the content of files cannot be checked before the server reads them";
+const NO_MANIFEST = `no backup_manifest: ${CONTENT_UNCHECKED}`;
 
 /** Tablespace locations of the primary, only where a `tablespace_map` names them. */
 export function originalPaths(anatomy: Anatomy): ReadonlyMap<string, string> {
   return new Map(anatomy.hasTablespaceMap ? anatomy.tablespaces.map(({ oid, path }) => [oid, path]) : []);
 }
 
-async function checkTar(anatomy: Anatomy, signal: AbortSignal): Promise<Completeness> {
+async function checkTar(anatomy: Anatomy, signal: AbortSignal): Promise<Look> {
   const { tar, manifest } = anatomy;
   if (tar === null) return { problems: [], notes: [] };
   const problems: BackupProblem[] = [...missingArchives(anatomy)];
@@ -108,20 +121,16 @@ async function checkTar(anatomy: Anatomy, signal: AbortSignal): Promise<Complete
   const compressed = parts.filter(([, part]) => part.compression !== "none");
   for (const [, part] of parts)
     if (part.sizeBytes === 0) problems.push({ code: "BACKUP_TAR_TRUNCATED", message: `${part.path} has no bytes` });
-  const notes = manifest === null ? [NO_MANIFEST] : [];
   if (compressed.length > 0)
     return {
       problems,
-      notes: [
-        ...notes,
-        `${compressed.length} compressed archives: damage inside them is found while they are restored`,
-      ],
+      notes: [`${compressed.length} compressed archives: damage inside them is found while they are restored`],
     };
   const present = new Map<string, number>();
   for (const [prefix, part] of parts) problems.push(...(await scanPart(part, prefix, present, signal)));
   if (manifest !== null && problems.length === 0)
     problems.push(...compareWithManifest(manifest, present, anatomy.path));
-  return { problems, notes };
+  return { problems, notes: [] };
 }
 
 function missingArchives(anatomy: Anatomy): readonly BackupProblem[] {

@@ -1,5 +1,9 @@
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { readPlainFile } from "./plain-file.ts";
+
+/** Eight lines, two of them paths (4096 bytes each at most). */
+const MAX_BYTES = 16 * 1024;
 
 /** `postmaster.pid` of a data directory (pidfile.h). */
 export interface PostmasterFile {
@@ -10,8 +14,8 @@ export interface PostmasterFile {
 }
 
 export async function readPostmasterFile(dataDir: string): Promise<PostmasterFile | null> {
-  const text = await readFile(join(dataDir, "postmaster.pid"), "utf8").catch(() => null);
-  const lines = text?.split("\n") ?? [];
+  const text = await readPlainFile(join(dataDir, "postmaster.pid"), MAX_BYTES).catch(() => null);
+  const lines = text?.toString("utf8").split("\n") ?? [];
   const pid = Math.abs(Number(lines[0]));
   if (!Number.isInteger(pid) || pid <= 1) return null;
   const port = Number(lines[3]);

@@ -1,11 +1,12 @@
-import { open, stat } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
+import { openPlainFile } from "./plain-file.ts";
 
 /** More than the longest start of a server; a flood beyond it is not read. */
 const TAIL_BYTES = 1024 * 1024;
 
-/** End of a server's log, at most `bytes`; empty when there is none. */
+/** End of a server's log, at most `bytes`; empty when there is none, or when it is not an ordinary file. */
 export async function readLogTail(path: string, bytes = TAIL_BYTES): Promise<string> {
-  const file = await open(path, "r").catch(() => null);
+  const file = await openPlainFile(path).catch(() => null);
   if (file === null) return "";
   try {
     const { size } = await file.stat();
@@ -29,7 +30,7 @@ export class GrowingLog {
 
   /** Its end when there is something new, else null. */
   async news(): Promise<string | null> {
-    const size = (await stat(this.#path).catch(() => null))?.size ?? 0;
+    const size = (await lstat(this.#path).catch(() => null))?.size ?? 0;
     if (size === this.#seenBytes) return null;
     this.#seenBytes = size;
     return readLogTail(this.#path);

@@ -1,9 +1,11 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { Client, type ClientConfig } from "pg";
 import type { DatabaseRef } from "../../drills/database-ref.ts";
+import { StepError } from "../../drills/step-error.ts";
 import type { Session, SessionOptions, Sessions } from "../../steps/ports/postgres.ts";
 import { openSocketDirectory, type SocketDirectory } from "../../support/socket-directory.ts";
 import { textTypes } from "./result-types.ts";
+import { knowsNoEventTriggers, SANDBOX_PINS, SANDBOX_PINS_SINCE_17, settleSandboxSession } from "./sandbox-session.ts";
 import { connectError, queryError, sqlState } from "./session-errors.ts";
 
 export interface SessionsDeps {
@@ -20,19 +22,37 @@ export function createSessions(deps: SessionsDeps): Sessions {
       options.signal.throwIfAborted();
       const password = database.password === null ? null : await deps.secret(database.password);
       using reach = reachHost(database);
-      const client = new Client(clientConfig(database, reach.host, password, options));
-      // A connection that breaks between two queries is told by the next one.
-      client.on("error", () => undefined);
+      const config = clientConfig(database, reach.host, password, options);
       try {
-        await connect(client, options.signal);
-        return new PgSession(client, options.signal);
+        return database.sandbox === null
+          ? new PgSession(await connect(config, options.signal), options.signal)
+          : await openInSandbox(config, options.signal);
       } catch (error) {
-        client.connection.stream.destroy();
         options.signal.throwIfAborted();
-        throw connectError(error, database);
+        throw error instanceof StepError ? error : connectError(error, database);
       }
     },
   };
+}
+
+/** The server's version is not known before; a server that knows less than we pin says so, and is asked again. */
+async function openInSandbox(config: ClientConfig, signal: AbortSignal): Promise<Session> {
+  const pinned = (pins: readonly string[]): ClientConfig => ({
+    ...config,
+    options: `${config.options ?? ""} ${asOptions(pins)}`,
+  });
+  const client = await connect(pinned([...SANDBOX_PINS, ...SANDBOX_PINS_SINCE_17]), signal).catch((error: unknown) => {
+    if (!knowsNoEventTriggers(sqlState(error), error)) throw error;
+    return connect(pinned(SANDBOX_PINS), signal);
+  });
+  const session = new PgSession(client, signal);
+  try {
+    await settleSandboxSession(session);
+    return session;
+  } catch (error) {
+    await session[Symbol.asyncDispose]();
+    throw error;
+  }
 }
 
 /** A unix socket's path is limited to 107 bytes; a longer folder is reached by a short name until we are connected. */
@@ -66,19 +86,16 @@ export function clientConfig(
     ssl: false,
     application_name: "firedrill",
     client_encoding: "UTF8",
-    options: startupOptions(database, options),
+    options: startupOptions(options),
     connectionTimeoutMillis: options.connectTimeoutMs,
     query_timeout: options.statementTimeoutMs === 0 ? undefined : options.statementTimeoutMs + GRACE_MS,
     types: textTypes,
   };
 }
 
-/**
- * Options of the connection win over `ALTER DATABASE ... SET` and `ALTER ROLE ... SET`, which a backup brings along; a
- * preload library among those would keep us out of a sandbox that does not have it.
- */
-function startupOptions(database: DatabaseRef, options: Omit<SessionOptions, "signal">): string {
-  const settings = [
+/** Options of the connection win over `ALTER DATABASE ... SET` and `ALTER ROLE ... SET`, which a backup brings along. */
+function startupOptions(options: Omit<SessionOptions, "signal">): string {
+  return asOptions([
     `default_transaction_read_only=${options.readOnly ? "on" : "off"}`,
     `statement_timeout=${options.statementTimeoutMs}`,
     "DateStyle=ISO,YMD",
@@ -86,16 +103,25 @@ function startupOptions(database: DatabaseRef, options: Omit<SessionOptions, "si
     "TimeZone=UTC",
     "extra_float_digits=1",
     "lock_timeout=0",
-    ...(database.sandbox === null ? [] : ["session_preload_libraries="]),
-  ];
+  ]);
+}
+
+function asOptions(settings: readonly string[]): string {
   return settings.map((setting) => `-c ${setting}`).join(" ");
 }
 
-async function connect(client: Client, signal: AbortSignal): Promise<void> {
+async function connect(config: ClientConfig, signal: AbortSignal): Promise<Client> {
+  const client = new Client(config);
+  // A connection that breaks between two queries is told by the next one.
+  client.on("error", () => undefined);
   const abort = (): void => void client.connection.stream.destroy();
   signal.addEventListener("abort", abort, { once: true });
   try {
     await client.connect();
+    return client;
+  } catch (error) {
+    client.connection.stream.destroy();
+    throw error;
   } finally {
     signal.removeEventListener("abort", abort);
   }

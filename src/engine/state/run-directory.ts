@@ -55,10 +55,13 @@ export async function runIds(root: string): Promise<readonly string[]> {
   if (!existsSync(runsDir(root))) return [];
   const names = (await readdir(runsDir(root))).filter((name) => isRunId(name));
   const made = new Map(names.map((name) => [name, statSync(join(runsDir(root), name)).birthtimeMs]));
-  const later = (a: string, b: string): number => b.localeCompare(a, "en");
   return names.toSorted(
     (a, b) => later(secondOf(a), secondOf(b)) || (made.get(b) ?? 0) - (made.get(a) ?? 0) || later(a, b),
   );
+}
+
+function later(a: string, b: string): number {
+  return b.localeCompare(a, "en");
 }
 
 function secondOf(runId: string): string {

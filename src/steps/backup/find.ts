@@ -54,6 +54,8 @@ export function findBackupStep(deps: { readonly sources: BackupSources }): Step<
       if (assessment.kind === "broken" || problems.length > 0) throw refuse(problems, backup);
       for (const { path, code, reason } of found.rejected)
         await ctx.deviation("BACKUP_REJECTED", `${path}: ${code} ${reason}`);
+      for (const what of assessment.unchecked ?? [])
+        await ctx.deviation("BACKUP_UNVERIFIED", `${backup.path}: ${what}`);
       await ctx.fact(recoverySource(backup, answer.reason));
       const age = ageUs(backup, ctx.clock.wallUs());
       const { reachesLsn, timeline, walBytes, notes } = assessment;

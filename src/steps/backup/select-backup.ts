@@ -102,9 +102,18 @@ function atLeast(backup: BackupRef, minAgeMs: number, nowWallUs: number): boolea
   return age !== null && age >= minAgeMs * 1000;
 }
 
+/** Later than the present by more than two clocks may differ: the time is wrong, so its age says nothing. */
+const FUTURE_US = 60_000_000;
+
 function ageProblem(backup: BackupRef, maxAgeMs: number | undefined, nowWallUs: number): BackupProblem | undefined {
-  if (maxAgeMs === undefined) return undefined;
   const age = ageUs(backup, nowWallUs);
+  if (age !== null && age < -FUTURE_US)
+    return {
+      code: "BACKUP_FROM_FUTURE",
+      message: `backup ${backup.id} is dated ${formatDuration(Math.floor(-age / 1_000_000) * 1000)} ahead of now (${backup.timeFrom})`,
+      hint: "A clock is wrong, here or where the backup was taken, or its label was written by hand: the age of backups cannot be told until it is found.",
+    };
+  if (maxAgeMs === undefined) return undefined;
   if (age === null)
     return {
       code: "BACKUP_AGE_UNKNOWN",

@@ -39,6 +39,8 @@ export type Assessment =
       readonly timeline: number;
       readonly walBytes: number;
       readonly notes: readonly string[];
+      /** Those of the notes that say what is not checked by the restore either. Absent: none. */
+      readonly unchecked?: readonly string[];
     }
   | { readonly kind: "broken"; readonly problems: readonly BackupProblem[] };
 

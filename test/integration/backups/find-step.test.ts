@@ -1,6 +1,6 @@
-import { cpSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { SystemSnapshot } from "../../../src/drills/inventory.ts";
 import { findBackupStep } from "../../../src/steps/backup/find.ts";
 import { temporaryFolder } from "../../support/backups-cluster.ts";
@@ -132,6 +132,56 @@ test("a rejected neighbour is a deviation", async () => {
   rmSync(join(at.location, "older", "PG_VERSION"));
   writeManifest(at.backup);
   expect((await find()).recorded.deviations).toEqual(["BACKUP_REJECTED"]);
+});
+
+test("what nothing checks is a deviation: no manifest, or files without a checksum in it", async () => {
+  expect((await find()).recorded.deviations).toEqual([]);
+  writeManifest(at.backup, { algorithm: "NONE" });
+  expect(await find()).toMatchObject({
+    outcome: { kind: "done", outputs: { notes: [expect.stringContaining("has no checksum for")] } },
+    recorded: { deviations: ["BACKUP_UNVERIFIED"] },
+  });
+  rmSync(join(at.backup, "backup_manifest"));
+  expect(await find()).toMatchObject({
+    outcome: { kind: "done", outputs: { notes: [expect.stringContaining("no backup_manifest")] } },
+    recorded: { deviations: ["BACKUP_UNVERIFIED"] },
+  });
+});
+
+describe("a backup from the future", () => {
+  const date = (ahead: number): void => {
+    const text = `${new Date(Date.now() + ahead).toISOString().slice(0, 19).replace("T", " ")} UTC`;
+    const history = readdirSync(at.archive).find((name) => name.endsWith(".backup")) ?? "";
+    for (const path of [join(at.backup, "backup_label"), join(at.archive, history)])
+      writeFileSync(path, readFileSync(path, "utf8").replaceAll(/(START|STOP) TIME: .*/gu, `$1 TIME: ${text}`));
+    rmSync(join(at.backup, "backup_manifest"));
+  };
+
+  test.each([
+    ["is the newest", { select: "newest" }],
+    ["is younger than any age", { select: "newest", maxAge: "26h" }],
+    ["is asked for", { select: "id:one" }],
+    ["is before a later time", { select: "before:2999-01-01T00:00:00Z" }],
+  ])("is refused when it %s", async (_, input) => {
+    addOlder();
+    date(3_600_000);
+    const { outcome, recorded } = await find(input);
+    expect(outcome).toMatchObject({ class: "subject", code: "BACKUP_FROM_FUTURE" });
+    expect(recorded.facts).toEqual([]);
+  });
+
+  test("is not drawn at random", async () => {
+    addOlder();
+    date(3_600_000);
+    expect((await find({ select: "random" })).outcome).toMatchObject({
+      outputs: { backup: { id: "older" }, candidates: 1 },
+    });
+  });
+
+  test("within what two clocks may differ is none", async () => {
+    date(20_000);
+    expect((await find({ maxAge: "26h" })).outcome).toMatchObject({ kind: "done", outputs: { backup: { id: "one" } } });
+  });
 });
 
 test.each([

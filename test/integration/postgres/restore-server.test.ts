@@ -62,7 +62,7 @@ describe("the server of a restored copy", () => {
   it("is refused when one setting of the profile is not what it must be", async () => {
     await using server = await startLab(folder.dir, "primary", history.binaries, join(folder.dir, "another-archive"));
     await using session = await openSession(server.database);
-    await expect(assertProfile(session, safeProfile([]))).rejects.toMatchObject({
+    await expect(assertProfile(session, safeProfile([], history.binaries.major))).rejects.toMatchObject({
       code: "SANDBOX_PROFILE",
       class: "permanent",
       message: matching(

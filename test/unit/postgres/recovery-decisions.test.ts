@@ -1,8 +1,13 @@
 import { describe, expect, it } from "vitest";
-import { requireExpected, requireTargetAfterBackup } from "../../../src/databases/postgres/recovery/recovery-point.ts";
+import {
+  requireExpected,
+  requireTargetAfterBackup,
+  wallUsOf,
+} from "../../../src/databases/postgres/recovery/recovery-point.ts";
 import { timelineAt } from "../../../src/databases/postgres/recovery/replayed-timeline.ts";
 import {
   primarySettings,
+  requireFenceFor,
   RESERVED_SETTINGS,
   SAFE_PROFILE,
   safeProfile,
@@ -163,11 +168,28 @@ describe("settings of the restored server", () => {
   });
 
   it("switch known schedulers off when their library is preloaded", () => {
-    expect(safeProfile([])).toEqual({ ...SAFE_PROFILE, shared_preload_libraries: "" });
-    expect(safeProfile(["pg_cron", "auto_explain"])).toMatchObject({
+    expect(safeProfile([], 16)).toEqual({ ...SAFE_PROFILE, shared_preload_libraries: "" });
+    expect(safeProfile(["pg_cron", "auto_explain"], 16)).toMatchObject({
       "cron.launch_active_jobs": "off",
       shared_preload_libraries: "pg_cron,auto_explain",
     });
+  });
+
+  it("keep login triggers of the backup silent where a server has them", () => {
+    expect(safeProfile([], 17)).toEqual({ ...SAFE_PROFILE, event_triggers: "off", shared_preload_libraries: "" });
+    expect(RESERVED_SETTINGS.has("event_triggers")).toBe(true);
+  });
+
+  it("refuse a library that reaches other systems, unless no packet leaves", () => {
+    expect(() => requireFenceFor(["auto_explain", "pg_cron"], "settings")).not.toThrow();
+    expect(() => requireFenceFor(["pglogical"], "network-namespace")).not.toThrow();
+    expect(() => requireFenceFor(["auto_explain", "pglogical", "pg_net"], "settings")).toThrow(
+      expect.objectContaining({
+        code: "RESTORE_PRELOAD",
+        class: "permanent",
+        message: expect.stringMatching(/^pglogical, pg_net would reach other systems/u) as unknown,
+      }),
+    );
   });
 
   it("of the profile cannot be set by a playbook", () => {
@@ -201,5 +223,18 @@ describe("the timeline of a position", () => {
     [0x500_0001n, 3],
   ])("%s is on %s", (lsn, timeline) => {
     expect(timelineAt(ancestors, 3, lsn)).toBe(timeline);
+  });
+});
+
+describe("the time of the last commit", () => {
+  it("is read to the microsecond", () => {
+    expect(wallUsOf("2026-11-21 03:00:00.000123+00")).toBe(Date.UTC(2026, 10, 21, 3) * 1000 + 123);
+    expect(wallUsOf("2026-11-21 03:00:00.5+00")).toBe(Date.UTC(2026, 10, 21, 3) * 1000 + 500_000);
+    expect(wallUsOf("1999-12-31 23:59:59+00")).toBe(Date.UTC(1999, 11, 31, 23, 59, 59) * 1000);
+  });
+
+  it("is not guessed from another way to write it", () => {
+    for (const text of ["21.11.2026 03:00:00+00", "2026-11-21 03:00:00+01", "infinity", ""])
+      expect(() => wallUsOf(text)).toThrow(expect.objectContaining({ code: "RESTORE_SERVER" }));
   });
 });

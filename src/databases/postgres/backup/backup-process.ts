@@ -21,10 +21,9 @@ export function workMarker(token: string | null): Readonly<Record<string, string
  * no `setpriv` that knows how (busybox has another): then the marker finds it.
  */
 export async function dyingWithUs(): Promise<readonly string[]> {
-  const words = ["setpriv", "--pdeathsig", "KILL", "--"];
-  const [program = "", ...rest] = [...words, "true"];
-  return run(program, rest, { env: { PATH: SYSTEM_PATH } }).then(
-    () => words,
+  const options = ["--pdeathsig", "KILL", "--"];
+  return run("setpriv", [...options, "true"], { env: { PATH: SYSTEM_PATH } }).then(
+    () => ["setpriv", ...options],
     () => [],
   );
 }

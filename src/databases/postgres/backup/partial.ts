@@ -60,7 +60,7 @@ const labelSchema = z.object({
   /** Written before the folder gets its final name: a step that runs again after a crash finds what it had made. */
   finished: finishedSchema.nullable(),
 });
-export type PartialLabel = z.output<typeof labelSchema>;
+type PartialLabel = z.output<typeof labelSchema>;
 
 /** Null: there is none, or none that we wrote. */
 export async function readLabel({ label }: PartialPlace): Promise<PartialLabel | null> {

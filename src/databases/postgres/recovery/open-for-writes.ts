@@ -50,13 +50,13 @@ async function promote({ request, clock, watch }: ReplayWatch, session: Session)
  * which at a target means: end recovery and open (manual: 9.27.4, since 14).
  */
 function promotion(standby: boolean, major: number): string {
-  return standby || major < 14 ? "select pg_promote(false)" : "select pg_wal_replay_resume()";
+  return standby || major < 14 ? "select pg_catalog.pg_promote(false)" : "select pg_catalog.pg_wal_replay_resume()";
 }
 
 /** A backup may bring a role of this name along. Neither form logs on (only for TCP) as anything but itself. */
 async function roleStatement(session: Session, verifier: string): Promise<string> {
   const [row] = await session.query<{ exists: boolean }>(
-    "select exists (select from pg_roles where rolname = $1) as exists",
+    "select exists (select from pg_catalog.pg_authid a where a.rolname operator(pg_catalog.=) $1) as exists",
     [SANDBOX_ROLE],
   );
   const verb = row?.exists === true ? "alter" : "create";

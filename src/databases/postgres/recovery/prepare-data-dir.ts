@@ -1,10 +1,13 @@
-import { chmod, lstat, readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { lstat, rename } from "node:fs/promises";
 import { StepError } from "../../../drills/step-error.ts";
 import { type ControlFile, readControlFile } from "../../../formats/postgres/control-file.ts";
 import type { RecoverRequest } from "../../../steps/ports/postgres.ts";
-import type { Sandboxes } from "../../../steps/ports/sandbox.ts";
+import { HeldFolder } from "../held-folder.ts";
+import { readPlainFile } from "../plain-file.ts";
 import { signalFile } from "./server-config.ts";
+
+/** PG_CONTROL_FILE_SIZE (pg_control.h). */
+const CONTROL_FILE_BYTES = 8192;
 
 /** Left over from the server that the backup was taken of, or from an earlier recovery. */
 const STALE = [
@@ -20,39 +23,44 @@ const STALE = [
 
 /**
  * Makes a copied data directory one that recovers as we want: only our signal file, no slot of the source (a logical one
- * would refuse to start, a physical one would hold WAL), and none of its `ALTER SYSTEM` settings.
+ * would refuse to start, a physical one would hold WAL), and none of its `ALTER SYSTEM` settings. The folder belongs to the
+ * user that servers run as, and we may be root: nothing here follows a link, in no part of a path.
  */
-export async function prepareDataDir(
-  request: RecoverRequest,
-  sandboxes: Pick<Sandboxes, "own">,
-  saysThatItWaits: boolean,
-): Promise<ControlFile> {
-  const { dataDir } = request;
-  const control = readControlFile(await readControl(dataDir));
-  await requireMajor(request);
-  await requireLabel(dataDir, control);
-  for (const name of STALE) await rm(join(dataDir, name), { force: true });
-  const slots = join(dataDir, "pg_replslot");
-  for (const slot of await readdir(slots).catch(() => [])) await rm(join(slots, slot), { recursive: true });
-  await replaceAutoConf(request, sandboxes);
-  await writeOwned(request, sandboxes, join(dataDir, signalFile(request, saysThatItWaits)), "");
-  await chmod(dataDir, 0o700);
+export async function prepareDataDir(request: RecoverRequest, saysThatItWaits: boolean): Promise<ControlFile> {
+  const { dataDir, sandbox } = request;
+  await using data = await HeldFolder.open(dataDir).catch((error: unknown) => noCluster(dataDir, error));
+  const control = readControlFile(await readControl(data, dataDir));
+  await requireMajor(data, request);
+  await requireLabel(data, control);
+  for (const name of STALE) await data.remove(name);
+  await data.makeEmpty("pg_replslot", sandbox);
+  await replaceAutoConf(data, request);
+  await data.write(signalFile(request, saysThatItWaits), "", sandbox, 0o600);
+  await data.give(sandbox, 0o700);
   return control;
 }
 
-async function readControl(dataDir: string): Promise<Buffer> {
-  return readFile(join(dataDir, "global/pg_control")).catch((error: unknown) => {
-    throw new StepError(
-      "subject",
-      "RESTORE_NO_CLUSTER",
-      `${dataDir} has no global/pg_control: the backup is not a PostgreSQL cluster`,
-      { cause: error },
-    );
-  });
+async function readControl(data: HeldFolder, dataDir: string): Promise<Buffer> {
+  try {
+    await using global = await data.folder("global");
+    return await readPlainFile(global.path("pg_control"), CONTROL_FILE_BYTES);
+  } catch (error) {
+    return noCluster(dataDir, error);
+  }
 }
 
-async function requireMajor({ dataDir, binaries }: RecoverRequest): Promise<void> {
-  const version = (await readFile(join(dataDir, "PG_VERSION"), "utf8").catch(() => "")).trim();
+function noCluster(dataDir: string, cause: unknown): never {
+  throw new StepError(
+    "subject",
+    "RESTORE_NO_CLUSTER",
+    `${dataDir} has no global/pg_control: the backup is not a PostgreSQL cluster`,
+    { cause },
+  );
+}
+
+async function requireMajor(data: HeldFolder, { binaries }: RecoverRequest): Promise<void> {
+  const text = await readPlainFile(data.path("PG_VERSION"), 64).catch(() => "");
+  const version = text.toString().trim();
   if (version === String(binaries.major)) return;
   throw new StepError(
     "permanent",
@@ -65,8 +73,8 @@ async function requireMajor({ dataDir, binaries }: RecoverRequest): Promise<void
 }
 
 /** Without a label the server believes the control file and opens a torn copy as if nothing were wrong (manual: 25.3.4). */
-async function requireLabel(dataDir: string, control: ControlFile): Promise<void> {
-  if ((await lstat(join(dataDir, "backup_label")).catch(() => null)) !== null) return;
+async function requireLabel(data: HeldFolder, control: ControlFile): Promise<void> {
+  if ((await lstat(data.path("backup_label")).catch(() => null)) !== null) return;
   if (control.state === "shut down" || control.state === "shut down in recovery") return;
   throw new StepError(
     "subject",
@@ -79,23 +87,9 @@ async function requireLabel(dataDir: string, control: ControlFile): Promise<void
 }
 
 /** Kept beside for whoever wants to know what the source had set. */
-async function replaceAutoConf(request: RecoverRequest, sandboxes: Pick<Sandboxes, "own">): Promise<void> {
-  const path = join(request.dataDir, "postgresql.auto.conf");
-  await rename(path, `${path}.from-backup`).catch(() => undefined);
-  await writeOwned(
-    request,
-    sandboxes,
-    path,
-    "# Emptied by firedrill; the settings of the backup are in postgresql.auto.conf.from-backup\n",
-  );
-}
-
-async function writeOwned(
-  request: RecoverRequest,
-  sandboxes: Pick<Sandboxes, "own">,
-  path: string,
-  text: string,
-): Promise<void> {
-  await writeFile(path, text, { mode: 0o600, flag: "wx" });
-  await sandboxes.own(request.sandbox, path);
+async function replaceAutoConf(data: HeldFolder, { sandbox }: RecoverRequest): Promise<void> {
+  const name = "postgresql.auto.conf";
+  await rename(data.path(name), data.path(`${name}.from-backup`)).catch(() => undefined);
+  const text = `# Emptied by firedrill; the settings of the backup are in ${name}.from-backup\n`;
+  await data.write(name, text, sandbox, 0o600);
 }

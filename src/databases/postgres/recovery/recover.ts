@@ -14,14 +14,14 @@ import { openForWrites, PASSWORD_FILE } from "./open-for-writes.ts";
 import { prepareDataDir } from "./prepare-data-dir.ts";
 import { readRecoveryPoint, requireExpected, requireTargetAfterBackup } from "./recovery-point.ts";
 import { readReplayLog } from "./replay-log.ts";
-import { safeProfile } from "./safe-profile.ts";
+import { requireFenceFor, safeProfile } from "./safe-profile.ts";
 import { askReplayState } from "./replay-state.ts";
 import { readServerSettings } from "./server-settings.ts";
 import { startRecovery } from "./start-recovery.ts";
 import { endOrError, replayedBytes, type ReplayWatch, untilOpen, untilReached } from "./watch-replay.ts";
 
 export interface RestoreDriverDeps {
-  readonly sandboxes: Pick<Sandboxes, "launch" | "own">;
+  readonly sandboxes: Pick<Sandboxes, "launch">;
   readonly sessions: Sessions;
   readonly clock: Clock;
   /** Cryptographically random bytes. */
@@ -40,11 +40,8 @@ export function createRestoreDriver(deps: RestoreDriverDeps): RestoreDriver {
   return {
     async recover(request, watch) {
       requireTargetAfterBackup(request);
-      const control = await prepareDataDir(
-        request,
-        deps.sandboxes,
-        request.binaries.major >= (deps.waitingSaidSince ?? 15),
-      );
+      requireFenceFor(request.preload ?? [], request.sandbox.fence);
+      const control = await prepareDataDir(request, request.binaries.major >= (deps.waitingSaidSince ?? 15));
       try {
         const beganUs = deps.clock.monoUs();
         const server = await startRecovery(request, control, deps, watch.signal);
@@ -63,11 +60,12 @@ async function follow(deps: RestoreDriverDeps, context: ReplayWatch, beganUs: nu
   await untilOpen(context);
   const database = databaseOf(request, server);
   await using session = await open(deps.sessions, database, context);
+  await pin(session, request);
   const reached = await untilReached(context, session);
   const endedUs = deps.clock.monoUs();
   const recoveryPoint = await readRecoveryPoint(request, session, reached.state);
   requireExpected(request, recoveryPoint, readReplayLog(await readLogTail(server.logPath)).stopReason);
-  const profile = await assertProfile(session, safeProfile(request.preload ?? []));
+  const profile = await assertProfile(session, safeProfile(request.preload ?? [], request.binaries.major));
   const firstWrite =
     request.finish === "promote"
       ? await openForWrites(context, session, (bytes) => deps.random(bytes))
@@ -91,11 +89,22 @@ async function follow(deps: RestoreDriverDeps, context: ReplayWatch, beganUs: nu
 }
 
 /**
+ * Names mean the server's own, and a commit is as durable as was asked: `ALTER ROLE ... SET` of the backup could have it
+ * otherwise, and both are signed.
+ */
+async function pin(session: Session, { durability }: RecoverRequest): Promise<void> {
+  await session.query(
+    "select pg_catalog.set_config('search_path', 'pg_catalog', false), pg_catalog.set_config('synchronous_commit', $1, false)",
+    [durability === "production" ? "on" : "off"],
+  );
+}
+
+/**
  * At the end of the archive the server would go on asking for more; paused, it stays where it was measured. It sees the wish
  * when it asks next, so that is waited for: after us nobody answers its `restore_command` any more.
  */
 async function hold({ request, watch }: ReplayWatch, session: Session): Promise<null> {
-  await session.query("select pg_wal_replay_pause()");
+  await session.query("select pg_catalog.pg_wal_replay_pause()");
   while (!(await askReplayState(session, request.binaries.major)).paused)
     await delay(POLL_MS, undefined, { signal: watch.signal });
   return null;

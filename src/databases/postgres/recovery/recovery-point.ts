@@ -14,7 +14,7 @@ export async function readRecoveryPoint(
   state: ReplayState,
 ): Promise<RecoveryPoint> {
   const [row] = await session.query<{ commit: string | null }>(
-    "select round(extract(epoch from pg_last_xact_replay_timestamp()) * 1000000)::bigint::text as commit",
+    "select pg_catalog.pg_last_xact_replay_timestamp() as commit",
   );
   if (state.lsn === null)
     throw new StepError("permanent", "RESTORE_SERVER", "the server does not say how far it replayed");
@@ -30,7 +30,7 @@ export async function readRecoveryPoint(
     target: describeTarget(request.target),
     lsn: state.lsn,
     timeline,
-    commitWallUs: commit === null ? null : Number(commit),
+    commitWallUs: commit === null ? null : wallUsOf(commit),
     expectedLsn: expectedOf(request),
     from: {
       lsn: "pg_last_wal_replay_lsn()",
@@ -38,6 +38,14 @@ export async function readRecoveryPoint(
       commitTime: commit === null ? "no transaction was replayed" : "pg_last_xact_replay_timestamp()",
     },
   };
+}
+
+/** `2026-11-21 03:00:00.123456+00`, as our sessions have it written; parsed here, since its own arithmetic could be replaced. */
+export function wallUsOf(text: string): number {
+  const [, date, time, fraction = ""] = /^(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d)(?:\.(\d{1,6}))?\+00$/u.exec(text) ?? [];
+  if (date === undefined || time === undefined)
+    throw new StepError("permanent", "RESTORE_SERVER", `the server's time of the last commit is none: ${text}`);
+  return Date.parse(`${date}T${time}Z`) * 1000 + Number(fraction.padEnd(6, "0"));
 }
 
 /** A time or a name says nothing of a position: null. */

@@ -1,9 +1,12 @@
-import { readdir, readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { parseLsn } from "../../../formats/postgres/lsn.ts";
 import { parseTimelineHistory, type TimelineAncestor } from "../../../formats/postgres/timeline-history.ts";
 import { formatHistoryName, parseWalFileName } from "../../../formats/postgres/wal-file-name.ts";
 import type { TimelineChoice } from "../../../steps/ports/backup-source.ts";
+import { HeldFolder } from "../held-folder.ts";
+import { readPlainFile } from "../plain-file.ts";
+
+/** A line for each promotion that a system ever had. */
+const MAX_HISTORY_BYTES = 1024 * 1024;
 
 export interface ReplayedTimeline {
   readonly timeline: number;
@@ -22,13 +25,15 @@ export async function replayedTimeline(
   choice: TimelineChoice,
   backupTimeline: number,
 ): Promise<ReplayedTimeline> {
-  const followed = await followedTimeline(dataDir, choice, backupTimeline);
+  await using data = await HeldFolder.open(dataDir);
+  await using wal = await data.folder("pg_wal");
+  const followed = await followedTimeline(wal, choice, backupTimeline);
   const name = formatHistoryName(followed);
-  const text = await readFile(join(dataDir, "pg_wal", name), "utf8").catch(() => null);
+  const text = await readPlainFile(wal.path(name), MAX_HISTORY_BYTES).catch(() => null);
   if (text === null)
     return { timeline: followed, from: followed === backupTimeline ? "backup_label" : "recovery_target_timeline" };
   return {
-    timeline: timelineAt(parseTimelineHistory(text, followed), followed, parseLsn(lsn)),
+    timeline: timelineAt(parseTimelineHistory(text.toString("utf8"), followed), followed, parseLsn(lsn)),
     from: `pg_wal/${name}`,
   };
 }
@@ -38,10 +43,10 @@ export function timelineAt(ancestors: readonly TimelineAncestor[], followed: num
   return ancestors.find((ancestor) => lsn <= ancestor.switchLsn)?.timeline ?? followed;
 }
 
-async function followedTimeline(dataDir: string, choice: TimelineChoice, backupTimeline: number): Promise<number> {
+async function followedTimeline(wal: HeldFolder, choice: TimelineChoice, backupTimeline: number): Promise<number> {
   if (typeof choice === "number") return choice;
   if (choice === "current") return backupTimeline;
-  const names = await readdir(join(dataDir, "pg_wal"));
+  const names = await wal.names();
   // Any segment size will do: a history file's name has none in it.
   const histories = names
     .map((name) => parseWalFileName(name, 0x100_0000))

@@ -1,3 +1,5 @@
+import type { SandboxRef } from "../../../drills/sandbox-ref.ts";
+import { StepError } from "../../../drills/step-error.ts";
 import type { ControlFile } from "../../../formats/postgres/control-file.ts";
 
 /**
@@ -24,6 +26,29 @@ const SCHEDULERS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
   timescaledb: { "timescaledb.max_background_workers": "0" },
   pg_partman_bgw: { "pg_partman_bgw.dbname": "" },
 };
+
+/**
+ * Login triggers come with the backup and would run in our own sessions, also while nothing can be written (manual: 38.1.1);
+ * the others would act on what a drill creates.
+ */
+const SINCE_17: Readonly<Record<string, string>> = { event_triggers: "off" };
+
+/**
+ * Libraries whose workers reach other systems by themselves, with no setting that stops them: replication of its own
+ * (subscriptions stand in tables), clusters, requests over HTTP, a port of its own. Only where no packet leaves.
+ */
+const OUTGOING: ReadonlySet<string> = new Set([
+  "bdr",
+  "bgw_replstatus",
+  "citus",
+  "pg_failover_slots",
+  "pg_net",
+  "pgactive",
+  "pgautofailover",
+  "pglogical",
+  "repmgr",
+  "spock",
+]);
 
 /** Owned by the way the copy is started; a playbook may not set them either. */
 const STARTUP_OWNED = [
@@ -56,16 +81,30 @@ const STARTUP_OWNED = [
 /** Names (lower case) that `settings:` of a restore must not contain; `recovery_target*` are refused besides. */
 export const RESERVED_SETTINGS: ReadonlySet<string> = new Set<string>([
   ...Object.keys(SAFE_PROFILE),
+  ...Object.keys(SINCE_17),
   ...Object.values(SCHEDULERS).flatMap((settings) => Object.keys(settings)),
   ...STARTUP_OWNED,
 ]);
 
-export function safeProfile(preload: readonly string[]): Readonly<Record<string, string>> {
+export function safeProfile(preload: readonly string[], major: number): Readonly<Record<string, string>> {
   const schedulers = Object.assign({}, ...preload.map((library) => SCHEDULERS[library] ?? {})) as Record<
     string,
     string
   >; // Boundary: Object.assign loses the type.
-  return { ...SAFE_PROFILE, ...schedulers, shared_preload_libraries: preload.join(",") };
+  const triggers = major >= 17 ? SINCE_17 : {};
+  return { ...SAFE_PROFILE, ...triggers, ...schedulers, shared_preload_libraries: preload.join(",") };
+}
+
+/** Throws `RESTORE_PRELOAD`, before anything is started. */
+export function requireFenceFor(preload: readonly string[], fence: SandboxRef["fence"]): void {
+  const outgoing = preload.filter((library) => OUTGOING.has(library));
+  if (fence === "network-namespace" || outgoing.length === 0) return;
+  throw new StepError(
+    "permanent",
+    "RESTORE_PRELOAD",
+    `${outgoing.join(", ")} would reach other systems from the restored copy, and the fence of this sandbox is settings only`,
+    { hint: "leave it out of `preload:`, or create the sandbox with `fence: network-namespace`" },
+  );
 }
 
 /**

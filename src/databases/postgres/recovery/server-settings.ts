@@ -25,7 +25,8 @@ const RECORDED = [
 export async function readServerSettings(request: RecoverRequest, session: Session): Promise<ServerSettings> {
   const names = [...RECORDED, ...Object.keys(request.settings)];
   const rows = await session.query<{ name: string; value: string }>(
-    "select name, current_setting(name) as value from pg_settings where name = any($1) order by name",
+    `select s.name, pg_catalog.current_setting(s.name) as value from pg_catalog.pg_show_all_settings() s
+      where s.name operator(pg_catalog.=) any($1) order by s.name`,
     [names],
   );
   return {

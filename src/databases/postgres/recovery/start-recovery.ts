@@ -1,9 +1,10 @@
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import type { ControlFile } from "../../../formats/postgres/control-file.ts";
 import type { RecoverRequest } from "../../../steps/ports/postgres.ts";
 import type { Sandboxes } from "../../../steps/ports/sandbox.ts";
 import { freePort } from "../free-port.ts";
+import { HeldFolder } from "../held-folder.ts";
 import { type LaunchedServer, launchWithPort } from "../server-start.ts";
 import { primarySettings, safeProfile } from "./safe-profile.ts";
 import {
@@ -22,10 +23,10 @@ const LOG_LINE_PREFIX = "%m [%p] %b ";
 export async function startRecovery(
   request: RecoverRequest,
   control: ControlFile,
-  deps: { readonly sandboxes: Pick<Sandboxes, "launch" | "own">; readonly totalMemoryBytes: number },
+  deps: { readonly sandboxes: Pick<Sandboxes, "launch">; readonly totalMemoryBytes: number },
   signal: AbortSignal,
 ): Promise<LaunchedServer> {
-  const conf = await writeConfig(request, deps);
+  const conf = await writeConfig(request, deps.totalMemoryBytes);
   const fixed = commandLine(fixedSettings(request, control, conf));
   return launchWithPort({
     dataDir: request.dataDir,
@@ -49,26 +50,23 @@ export async function startRecovery(
   });
 }
 
-async function writeConfig(
-  request: RecoverRequest,
-  deps: { readonly sandboxes: Pick<Sandboxes, "own">; readonly totalMemoryBytes: number },
-): Promise<string> {
-  const dir = join(request.sandbox.dir, "conf");
-  await rm(dir, { recursive: true, force: true });
-  await mkdir(dir, { mode: 0o700 });
-  await deps.sandboxes.own(request.sandbox, dir);
+/** Ours, and the server may read it: it never writes its configuration, and nobody else must put a link where we write. */
+async function writeConfig(request: RecoverRequest, totalMemoryBytes: number): Promise<string> {
   const settings = {
-    ...replaySettings(deps.totalMemoryBytes),
+    ...replaySettings(totalMemoryBytes),
     ...request.settings,
     ...targetSettings(request.target, request.timeline),
     restore_command: request.wal.restoreCommand,
   };
+  const readers = { uid: -1, gid: request.sandbox.gid };
+  await using sandbox = await HeldFolder.open(request.sandbox.dir);
+  await sandbox.remove("conf");
+  await mkdir(sandbox.path("conf"), { mode: 0o700 });
+  await using conf = await sandbox.folder("conf");
   const files = { "postgresql.conf": configFile(settings), "pg_hba.conf": HBA_FILE, "pg_ident.conf": "" };
-  for (const [name, text] of Object.entries(files)) {
-    await writeFile(join(dir, name), text, { mode: 0o600 });
-    await deps.sandboxes.own(request.sandbox, join(dir, name));
-  }
-  return dir;
+  for (const [name, text] of Object.entries(files)) await conf.write(name, text, readers, 0o640);
+  await conf.give(readers, 0o750);
+  return join(request.sandbox.dir, "conf");
 }
 
 function fixedSettings(request: RecoverRequest, control: ControlFile, conf: string): Readonly<Record<string, string>> {
@@ -76,7 +74,7 @@ function fixedSettings(request: RecoverRequest, control: ControlFile, conf: stri
     config_file: join(conf, "postgresql.conf"),
     hba_file: join(conf, "pg_hba.conf"),
     ident_file: join(conf, "pg_ident.conf"),
-    ...safeProfile(request.preload ?? []),
+    ...safeProfile(request.preload ?? [], request.binaries.major),
     ...primarySettings(control, request.settings),
     ...durabilitySettings(request.durability),
     hot_standby: "on",
