@@ -20,11 +20,18 @@ export async function listBackups(location: BackupLocation, signal: AbortSignal)
   if (!Array.isArray(candidates)) return { backups, rejected: [candidates] };
   for (const path of candidates) {
     signal.throwIfAborted();
-    const seen = await inspect(path, location, archive, signal);
+    const seen = path.endsWith(PARTIAL) ? unfinished(path) : await inspect(path, location, archive, signal);
     if ("backup" in seen) backups.push(seen.backup);
     else rejected.push(seen);
   }
   return { backups: backups.toSorted(newestFirst), rejected };
+}
+
+/** How `backup/create` names a backup until all of it is there. */
+const PARTIAL = ".partial";
+
+function unfinished(path: string): Rejected {
+  return { path, code: "BACKUP_PARTIAL", reason: `${path} is being taken, or was given up in the middle` };
 }
 
 /** By the time the backup ended; one without a known time is older than all others. */

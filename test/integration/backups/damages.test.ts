@@ -335,6 +335,10 @@ describe("what is no backup is rejected with its reason", () => {
     damage();
     expect(await rejected()).toMatchObject([{ path: at.backup, code }]);
   });
+  test("a backup that is still being taken", async () => {
+    renameSync(at.backup, `${at.backup}.partial`);
+    expect(await rejected()).toMatchObject([{ path: `${at.backup}.partial`, code: "BACKUP_PARTIAL" }]);
+  });
   test("a location that is not there", async () => {
     rmSync(at.location, { recursive: true });
     expect(await rejected()).toMatchObject([{ path: at.location, code: "BACKUP_LOCATION_MISSING" }]);
