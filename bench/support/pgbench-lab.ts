@@ -101,7 +101,7 @@ export async function createPgbenchLab(scale: number, options: LabOptions = { se
     "track_commit_timestamp=on",
     "autovacuum=off",
     "archive_mode=on",
-    `archive_command='test ! -f ${at("archive")}/%f && cp %p ${at("archive")}/%f'`,
+    `archive_command='test ! -f "${at("archive")}/%f" && cp %p "${at("archive")}/%f"'`,
     "max_wal_size=8GB",
     "shared_buffers=512MB",
     "",

@@ -91,13 +91,15 @@ describe("cleanup", () => {
 describe("a keeper that hangs", () => {
   test("costs its resource, after its own time, and no other", async () => {
     let bench: Bench | null = null;
-    await using run = await timedRun(PLAN, [
+    const limits = { resourceMs: 60_000 };
+    const steps = [
       fakeStep("test/make", async (ctx) => {
         for (const name of ["one", "two"])
           await ctx.ledger.plan({ kind: "directory", title: name, ttlMs: 1000, locator: { name } });
         return { kind: "done", outputs: {} };
       }),
-    ]);
+    ];
+    await using run = await timedRun(PLAN, steps, { limits });
     bench = run.bench;
     bench.keeper.hang = true;
     await run.seen("cleanup.begun");
