@@ -1,7 +1,5 @@
-import type { Plan } from "../drills/plan.ts";
+import { planSha256 } from "../drills/plan-sha256.ts";
 import type { RunStarted } from "../drills/run-event.ts";
-import { sha256OfJson } from "../support/canonical-json.ts";
-import type { JsonValue } from "../support/json.ts";
 import { driveRun, type RunHandle, type RunOutcome } from "./drive-run.ts";
 import type { EngineDeps } from "./engine-deps.ts";
 import { openSession } from "./open-session.ts";
@@ -56,10 +54,4 @@ function runStarted(runId: string, request: RunRequest, { state, orchestrator, r
     trigger: request.trigger,
     seed: request.seed ?? Buffer.from(random(16)).toString("hex"),
   };
-}
-
-/** Identity of a plan: `sha256(JCS(plan))`. */
-export function planSha256(plan: Plan): string {
-  // A plan is JSON by its type's contract; its interfaces lack the index signature.
-  return sha256OfJson(plan as unknown as JsonValue);
 }

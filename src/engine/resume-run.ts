@@ -1,9 +1,9 @@
 import { existsSync } from "node:fs";
 import type { Plan } from "../drills/plan.ts";
+import { planSha256 } from "../drills/plan-sha256.ts";
 import { FiredrillError } from "../support/errors.ts";
 import { driveRun, type Halt, type RunHandle, type RunOutcome } from "./drive-run.ts";
 import type { EngineDeps } from "./engine-deps.ts";
-import { planSha256 } from "./execute-run.ts";
 import { type JournalContent, readJournal, repairTail } from "./journal/journal-reader.ts";
 import { openSession } from "./open-session.ts";
 import { haltedWork, pendingWork } from "./pending-work.ts";

@@ -1,4 +1,4 @@
-import { copyFile, mkdir, open, readdir, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, open, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { BackupRef } from "../../../src/drills/backup-ref.ts";
@@ -80,6 +80,23 @@ describe("a restore that cannot be right is red", () => {
     expect(await failureOf({ wal: plainFeed(archive), expectedLsn: history.archiveEndLsn })).toMatchObject({
       code: "RECOVERY_POINT_SHORT",
       message: matching(/\((?:invalid|incorrect|unexpected|record).* at 0\/[0-9A-F]+|\(invalid/u),
+    });
+  });
+
+  it.each([
+    ["a flipped byte", (bytes: Buffer) => bytes.writeUInt8(bytes.readUInt8(120) ^ 0xff, 120)],
+    ["its tail zeroed", (bytes: Buffer) => bytes.fill(0, 8192)],
+  ])("latest with the last segment damaged: %s", async (name, damage) => {
+    const archive = await archiveWithout(`damaged-${name.replaceAll(" ", "-")}`);
+    const segments = (await readdir(archive)).filter((file) => /^[0-9A-F]{24}$/u.test(file)).toSorted();
+    const path = join(archive, segments.at(-1) ?? "");
+    const bytes = await readFile(path);
+    damage(bytes);
+    await writeFile(path, bytes);
+    expect(await failureOf({ wal: plainFeed(archive), expectedLsn: history.archiveEndLsn })).toMatchObject({
+      code: "RECOVERY_POINT_SHORT",
+      class: "subject",
+      message: containing("the last segment of the archive"),
     });
   });
 

@@ -80,6 +80,8 @@ export function requireExpected(request: RecoverRequest, point: RecoveryPoint, s
   if (request.expectedLsn !== null && isBeforeLastSegment(reached, request.expectedLsn, backup.walSegmentBytes)) {
     throw short(point, `the end of the archive, ${request.expectedLsn}`, stopReason);
   }
+  const broken = stoppedInside(request, reached, stopReason);
+  if (broken !== null) throw short(point, `the end of the last segment of the archive, ${broken}`, stopReason);
   const archived = backup.archiveEndTimeline;
   if (request.timeline === "latest" && archived !== null && point.timeline < archived)
     throw short(point, `timeline ${archived} of the archive`, stopReason);
@@ -88,6 +90,23 @@ export function requireExpected(request: RecoverRequest, point: RecoveryPoint, s
 /** The tail of the last segment may be empty (a switch), so only the segment counts; its start belongs to the one before. */
 function isBeforeLastSegment(reached: bigint, expectedLsn: string, segmentBytes: number): boolean {
   return reached <= parseLsn(expectedLsn) - BigInt(segmentBytes);
+}
+
+/**
+ * An archived segment is whole: replay ends at its end, or before a record that goes on in the next one, about which the
+ * server complains of nothing. A complaint about a place behind the last record and inside the segment is damage. Only zeros
+ * are in order where the backup brought its last segment itself: what streamed it ends in the middle (pg_basebackup).
+ */
+function stoppedInside(request: RecoverRequest, reached: bigint, stopReason: string | null): string | null {
+  const { expectedLsn, backup } = request;
+  if (expectedLsn === null || stopReason === null || reached >= parseLsn(expectedLsn)) return null;
+  const places = [...stopReason.matchAll(/\b[0-9A-F]{1,8}\/[0-9A-F]{1,8}\b/gu)].map(([text]) => parseLsn(text));
+  if (!places.some((place) => place >= reached && place < parseLsn(expectedLsn))) return null;
+  if (!/, got 0$/u.test(stopReason.trim())) return expectedLsn;
+  const size = BigInt(backup.walSegmentBytes);
+  const ownSegment = backup.stopLsn === null ? null : parseLsn(backup.stopLsn) / size;
+  const fromArchive = backup.walPath !== null && ownSegment !== null && reached / size > ownSegment;
+  return fromArchive ? expectedLsn : null;
 }
 
 function short(point: RecoveryPoint, wanted: string, stopReason: string | null): StepError {
