@@ -13,6 +13,7 @@ import { processIo } from "./cli/process-io.ts";
 type Action = (io: CliIo, args: readonly string[], options: Record<string, unknown>) => Promise<number>;
 type Load = () => Promise<{ readonly command: Action }>;
 
+const OLDEST_NODE = 24;
 const io = processIo(process);
 const program = new Command("firedrill")
   .description(
@@ -132,6 +133,12 @@ function playbookOptions(command: Command, argument = "<playbook>"): Command {
 }
 
 async function main(): Promise<void> {
+  // Said here, where nothing newer has been loaded yet: a later failure would look like a fault of ours.
+  if (Number.parseInt(process.versions.node, 10) < OLDEST_NODE) {
+    io.err(`firedrill: NODE_VERSION this is Node.js ${process.versions.node}, and ${OLDEST_NODE} or newer is needed\n`);
+    process.exitCode = EXIT_INPUT;
+    return;
+  }
   try {
     await program.parseAsync(process.argv);
   } catch (error) {

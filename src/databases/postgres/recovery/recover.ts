@@ -60,7 +60,9 @@ async function follow(deps: RestoreDriverDeps, context: ReplayWatch, beganUs: nu
   await untilOpen(context);
   const database = databaseOf(request, server);
   await using session = await open(deps.sessions, database, context);
-  await pin(session, request);
+  await pin(session, request).catch(async (error: unknown) => {
+    throw await endOrError(context, error);
+  });
   const reached = await untilReached(context, session);
   const endedUs = deps.clock.monoUs();
   const recoveryPoint = await readRecoveryPoint(request, session, reached.state);
