@@ -52,7 +52,8 @@ function objectives(result: RunResult, paint: Paint): string[] {
 type Objective = RunResult["objectives"]["rto"] | RunResult["objectives"]["rpo"];
 
 function objective(name: string, row: Objective, rule: string, paint: Paint): string {
-  const measured = row.value.status === "measured" ? row.value.text : row.value.reason;
+  // A number that may not be compared is not printed as if it had been.
+  const measured = row.value.status === "measured" && row.verdict !== "not_measured" ? row.value.text : reasonOf(row);
   if (row.verdict === "not_set") return `  ${name}  no target set; ${oneLine(measured)}`;
   const sign =
     row.verdict === "met"
@@ -63,6 +64,10 @@ function objective(name: string, row: Objective, rule: string, paint: Paint): st
   const target = row.targetUs === null ? "" : `target ${formatDurationUs(row.targetUs)}`;
   const margin = row.marginUs === null ? "" : `, margin ${formatDurationUs(row.marginUs)}`;
   return `  ${name}  ${sign}  ${oneLine(measured)} (${target}${margin}${rule === "" ? "" : `; ${rule}`})`;
+}
+
+function reasonOf(row: Objective): string {
+  return row.verdict === "not_measured" || row.value.status === "measured" ? row.reason : row.value.reason;
 }
 
 function marks(result: RunResult, paint: Paint): string[] {
