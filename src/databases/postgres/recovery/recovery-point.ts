@@ -102,7 +102,7 @@ function stoppedInside(request: RecoverRequest, reached: bigint, stopReason: str
   if (expectedLsn === null || stopReason === null || reached >= parseLsn(expectedLsn)) return null;
   const places = [...stopReason.matchAll(/\b[0-9A-F]{1,8}\/[0-9A-F]{1,8}\b/gu)].map(([text]) => parseLsn(text));
   if (!places.some((place) => place >= reached && place < parseLsn(expectedLsn))) return null;
-  if (!/, got 0$/u.test(stopReason.trim())) return expectedLsn;
+  if (!stopReason.trim().endsWith(", got 0")) return expectedLsn;
   const size = BigInt(backup.walSegmentBytes);
   const ownSegment = backup.stopLsn === null ? null : parseLsn(backup.stopLsn) / size;
   const fromArchive = backup.walPath !== null && ownSegment !== null && reached / size > ownSegment;
