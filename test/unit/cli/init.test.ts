@@ -14,22 +14,22 @@ const location = (path: string, wal: string | null) => ({ kind: "directory", pat
 describe("the inventory that init writes", () => {
   test.each([
     ["a plain path", "/srv/backups", "/srv/wal"],
-    ["a path below the file", "/work/here/backups", "/work/here/wal"],
+    ["a path below the file", "/srv/here/backups", "/srv/here/wal"],
     ["blanks and marks", "/srv/my: backups #1", "/srv/- wal & more"],
     ["quotes", `/srv/it's "here"`, "/srv/`wal`"],
-    ["what reads as something else", "/work/here/true", "/work/here/0x1"],
+    ["what reads as something else", "/srv/here/true", "/srv/here/0x1"],
     ["other scripts", "/srv/резервные копии", "/srv/備份"],
     ["a very long path", `/srv/${"long/".repeat(100)}`.slice(0, -1), null],
     ["no archive", "/srv/backups", null],
   ])("names %s so that it is read back as it is", (_, path, wal) => {
-    const text = inventoryText("orders", location(path, wal), "/work/here");
-    const parsed = loadInventory({ file: "inventory.yaml", text, baseDir: "/work/here" });
+    const text = inventoryText("orders", location(path, wal), "/srv/here");
+    const parsed = loadInventory({ file: "inventory.yaml", text, baseDir: "/srv/here" });
     expect(parsed).toMatchObject({ kind: "ok", value: { systems: [{ name: "orders", backups: [{ path, wal }] }] } });
     requireUsable({
       inventory: text,
       playbook: playbookText("orders"),
       system: "orders",
-      baseDir: "/work/here",
+      baseDir: "/srv/here",
       catalogue,
     });
     expect(text).toContain("# endpoints:");
