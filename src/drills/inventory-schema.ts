@@ -35,7 +35,28 @@ const endpoint = z
   })
   .describe("Where a server listens.");
 
+const argv = z.array(z.string().min(1).max(4000)).min(1).max(100);
+
 const filePath = z.string().min(1, "EMPTY_VALUE: the path is empty").max(4000);
+
+const node = z
+  .strictObject({
+    name: nameSchema().describe("Unique within the system."),
+    host: endpoint.shape.host,
+    port: endpoint.shape.port,
+    dataDir: filePath
+      .optional()
+      .describe("Its data directory, when this machine runs it. Faults and rebuilds need it."),
+    bin: filePath.optional().describe("Folder of its server programs; found by its version when absent."),
+    start: argv.optional().describe("Argument list that starts it: [systemctl, start, postgresql@15-main]."),
+    stop: argv.optional().describe("Argument list that stops it."),
+    supervisorPidFile: filePath.optional().describe("Pid file of what restarts it, as Patroni does."),
+    patroni: z
+      .url({ protocol: /^https?$/u })
+      .optional()
+      .describe("Base URL of its Patroni REST API."),
+  })
+  .describe("A database server of the system.");
 
 const backup = z
   .strictObject({
@@ -57,7 +78,20 @@ const system = z
     tier: z.int().min(0).max(99).optional().describe("How important; 0 or 1 is most."),
     tags: z.record(nameSchema(), lineSchema()).default({}),
     endpoints: z
-      .strictObject({ primary: endpoint.optional(), replicas: z.array(endpoint).max(100).default([]) })
+      .strictObject({
+        primary: endpoint.optional(),
+        replicas: z.array(endpoint).max(100).default([]),
+        client: z
+          .strictObject({
+            hosts: z.array(endpoint).min(1).max(20).describe("Tried in this order, as libpq does."),
+            targetSessionAttrs: z
+              .enum(["any", "read-write"])
+              .default("read-write")
+              .describe("read-write: a server that takes no writes is passed over."),
+          })
+          .optional()
+          .describe("How applications reach it: servers, a pooler, a DNS name. Default: all nodes, read-write."),
+      })
       .prefault({})
       .describe("Sandboxes must not be able to reach any of them."),
     credentials: z
@@ -65,9 +99,17 @@ const system = z
         user: lineSchema(63).optional(),
         password: secretRef.optional(),
         database: lineSchema(63).optional(),
+        replication: z
+          .strictObject({
+            user: lineSchema(63),
+            passfile: filePath.optional().describe("libpq password file on the standby's machine."),
+          })
+          .optional()
+          .describe("How standbys log in to a primary; the user above when absent."),
       })
       .prefault({})
       .describe("How to log in; the password by reference only."),
+    nodes: z.array(node).max(100).default([]).describe("Its servers, for failovers. Default: made from endpoints."),
     backups: z.array(backup).max(50).default([]),
     heartbeat: z
       .strictObject({

@@ -2,7 +2,7 @@ import { resolve } from "node:path";
 import { deepFreeze } from "../support/deep-freeze.ts";
 import type { Fault } from "../support/errors.ts";
 import type { JsonObject } from "../support/json.ts";
-import type { SystemSnapshot } from "./inventory.ts";
+import type { NodeSpec, SystemSnapshot } from "./inventory.ts";
 import { inventorySchema, type SystemSpec } from "./inventory-schema.ts";
 import { type Draft, loadDocument } from "./load-document.ts";
 import { orderFaults, type Parsed } from "./parsed.ts";
@@ -68,6 +68,7 @@ function templateFaults(draft: Draft<unknown>, node: YamlNode): readonly Fault[]
 
 function snapshot(spec: SystemSpec, baseDir: string): SystemSnapshot {
   const { credentials, endpoints, heartbeat } = spec;
+  const nodes = nodesOf(spec, baseDir);
   return {
     name: spec.name,
     engine: spec.engine,
@@ -80,6 +81,12 @@ function snapshot(spec: SystemSpec, baseDir: string): SystemSnapshot {
       user: credentials.user ?? null,
       password: credentials.password === undefined ? null : absoluteRef(credentials.password, baseDir),
       database: credentials.database ?? null,
+      replication: credentials.replication === undefined ? null : replicationLogin(credentials.replication, baseDir),
+    },
+    nodes,
+    client: {
+      hosts: endpoints.client?.hosts ?? nodes.map((node) => node.endpoint),
+      targetSessionAttrs: endpoints.client?.targetSessionAttrs ?? "read-write",
     },
     backups: spec.backups.map(({ kind, path, wal }) => ({
       kind,
@@ -96,4 +103,33 @@ function snapshot(spec: SystemSpec, baseDir: string): SystemSnapshot {
 
 function absoluteRef(ref: string, baseDir: string): string {
   return ref.startsWith("file:") ? `file:${resolve(baseDir, ref.slice("file:".length))}` : ref;
+}
+
+function replicationLogin({ user, passfile }: { user: string; passfile?: string | undefined }, baseDir: string) {
+  return { user, passfile: passfile === undefined ? null : resolve(baseDir, passfile) };
+}
+
+/** Written ones, or one for each endpoint: `primary`, `replica-1`, `replica-2`. */
+function nodesOf({ nodes, endpoints }: SystemSpec, baseDir: string): readonly NodeSpec[] {
+  if (nodes.length > 0) return nodes.map((node) => nodeOf(node, baseDir));
+  const bare = { dataDir: null, bin: null, start: null, stop: null, supervisorPidFile: null, patroni: null };
+  const primary = endpoints.primary === undefined ? [] : [{ name: "primary", endpoint: endpoints.primary, ...bare }];
+  return [
+    ...primary,
+    ...endpoints.replicas.map((endpoint, index) => ({ name: `replica-${index + 1}`, endpoint, ...bare })),
+  ];
+}
+
+function nodeOf(node: SystemSpec["nodes"][number], baseDir: string): NodeSpec {
+  const path = (name: string | undefined): string | null => (name === undefined ? null : resolve(baseDir, name));
+  return {
+    name: node.name,
+    endpoint: { host: node.host, port: node.port },
+    dataDir: path(node.dataDir),
+    bin: path(node.bin),
+    start: node.start ?? null,
+    stop: node.stop ?? null,
+    supervisorPidFile: path(node.supervisorPidFile),
+    patroni: node.patroni ?? null,
+  };
 }

@@ -11,7 +11,18 @@ export type Effect = "read" | "sandbox" | "disruptive";
 export type StepRole = "action" | "check";
 
 /** Kinds of things a run can leave behind; every one has a keeper that can remove it and prove it gone. */
-export type ResourceKind = "sandbox-process" | "directory" | "backup-directory";
+export type ResourceKind =
+  | "sandbox-process"
+  | "directory"
+  | "backup-directory"
+  /** Writers or prober of `traffic/start`. */
+  | "traffic-process"
+  /** The canary's tables in the system under drill. */
+  | "canary-table"
+  /** Something broken on purpose: to remove it is to undo it. */
+  | "fault"
+  /** A process group of `command/run`, and its undo. */
+  | "command";
 
 /** What the planner, the documentation and the JSON Schema know of a step: everything but its code. */
 export interface StepSignature {

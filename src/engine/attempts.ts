@@ -93,11 +93,25 @@ export class Attempts {
   }
 
   #prepare(order: AttemptOrder, signal: AbortSignal): { readonly attempt: Attempt; readonly close: () => void } {
-    const { plan, memory, log, deps, runId, epoch } = this.#session;
+    const { plan, memory, log, deps, runId, dir, epoch } = this.#session;
     const { step, definition } = stepOf(this.#session, order.step);
     const seed = memory.started?.seed ?? runId;
     const { context, close } = openContext(
-      { runId, seed, epoch, plan, step, started: order.started, signal, memory, log },
+      {
+        runId,
+        dir,
+        seed,
+        epoch,
+        plan,
+        step,
+        started: order.started,
+        signal,
+        memory,
+        log,
+        halt: (reason, who) => this.#post({ type: "run.halted", data: { by: "halt", reason, who } }),
+        // The lock and the epoch of the system come with the guards.
+        requireCurrent: () => Promise.resolve(),
+      },
       deps,
     );
     const scope = (): ReturnType<typeof stepScope> => stepScope(plan, memory);

@@ -7,9 +7,10 @@
  *  M1  Memory is the fold of the journal's records through `remember`, live and after a crash alike.
  *  M2  A resource once planned stays in the ledger until it was verified gone; `leftover` keeps it.
  */
-import type { Service } from "../drills/facts.ts";
+import type { Fact, ReplicationState, Service } from "../drills/facts.ts";
 import type { MarkRecord, Recorded, Resource, RunStarted } from "../drills/run-event.ts";
 import type { PhaseName } from "../drills/phases.ts";
+import type { TrafficRef } from "../drills/traffic-ref.ts";
 import type { JsonObject } from "../support/json.ts";
 
 export interface RunMemory {
@@ -17,6 +18,8 @@ export interface RunMemory {
   /** By step; an object, so that templates and conditions read it as it stands, however many steps there are. */
   readonly outputs: Record<string, { readonly outputs: JsonObject }>;
   readonly services: Service[];
+  traffic: TrafficRef | null;
+  replication: ReplicationState | null;
   readonly marks: MarkRecord[];
   /** In the order planned. */
   readonly ledger: Map<string, LedgerEntry>;
@@ -47,6 +50,8 @@ export function emptyMemory(): RunMemory {
     // No prototype: a step may be called as it likes.
     outputs: Object.create(null) as RunMemory["outputs"],
     services: [],
+    traffic: null,
+    replication: null,
     marks: [],
     ledger: new Map(),
     attempts: new Map(),
@@ -112,10 +117,16 @@ function rememberStep(memory: RunMemory, record: Recorded): void {
       memory.marks.push(record.data);
       return;
     case "fact":
-      if (record.data.fact.kind === "service") memory.services.push(record.data.fact);
+      rememberFact(memory, record.data.fact);
       return;
     default:
   }
+}
+
+function rememberFact(memory: RunMemory, fact: Fact): void {
+  if (fact.kind === "service") memory.services.push(fact);
+  if (fact.kind === "traffic") memory.traffic = fact.traffic;
+  if (fact.kind === "replication") memory.replication = fact;
 }
 
 function rememberResource({ ledger }: RunMemory, record: Recorded): void {

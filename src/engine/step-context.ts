@@ -21,6 +21,7 @@ import type { Ledger, StepContext } from "./step-contract.ts";
 
 export interface ContextParts {
   readonly runId: string;
+  readonly dir: string;
   readonly seed: string;
   readonly epoch: number;
   readonly plan: Plan;
@@ -29,6 +30,8 @@ export interface ContextParts {
   readonly signal: AbortSignal;
   readonly memory: RunMemory;
   readonly log: RunLog;
+  readonly halt: (reason: string, who: string | null) => void;
+  readonly requireCurrent: () => Promise<void>;
 }
 
 export interface OpenContext {
@@ -46,7 +49,10 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
   const { runId, step, started, plan, signal, memory } = parts;
   const context: StepContext = {
     runId,
+    runDir: parts.dir,
+    planSha256: memory.started?.planSha256 ?? "",
     stepId: step.id,
+    phase: step.phase,
     attempt: started.attempt,
     epoch: parts.epoch,
     installation: deps.state.installation,
@@ -60,10 +66,16 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
     random: seededRandom(parts.seed, "step", step.id, started.attempt),
     services: () => [...memory.services],
     marks: () => [...memory.marks],
+    traffic: () => memory.traffic,
+    replication: () => memory.replication,
     mark: (mark) => record({ type: "mark", data: mark }),
     fact: (fact) => record({ type: "fact", data: { step: step.id, fact } }),
     deviation: (code, message) =>
       record({ type: "deviation", data: { step: step.id, code, message: message.toWellFormed() } }),
+    halt: (reason, who) => {
+      if (open) parts.halt(reason.toWellFormed(), who);
+    },
+    requireCurrent: () => parts.requireCurrent(),
     ledger: ledgerOf(parts, record, deps),
     progress: (progress) => {
       if (open) deps.observers?.onProgress?.(step.id, progress);

@@ -1,9 +1,11 @@
 import type { z } from "zod";
-import type { Fact, Service } from "../drills/facts.ts";
+import type { Fact, ReplicationState, Service } from "../drills/facts.ts";
 import type { SystemSnapshot } from "../drills/inventory.ts";
+import type { PhaseName } from "../drills/phases.ts";
 import type { Progress } from "../drills/progress.ts";
 import type { CheckDetail, MarkRecord, Resource } from "../drills/run-event.ts";
 import type { StepSignature } from "../drills/step-signature.ts";
+import type { TrafficRef } from "../drills/traffic-ref.ts";
 import type { Clock } from "../support/clock.ts";
 import type { JsonObject } from "../support/json.ts";
 import type { Log } from "../support/log.ts";
@@ -11,7 +13,11 @@ import type { Log } from "../support/log.ts";
 /** What the engine hands a step while it runs. Every promise resolves when the record is durable. */
 export interface StepContext {
   readonly runId: string;
+  /** Absolute folder of the run; what a step leaves in it is evidence. */
+  readonly runDir: string;
+  readonly planSha256: string;
   readonly stepId: string;
+  readonly phase: PhaseName;
   readonly attempt: number;
   /** Fencing epoch of this orchestrator; rises with every take-over of the run. */
   readonly epoch: number;
@@ -31,9 +37,20 @@ export interface StepContext {
   services(): readonly Service[];
   /** Marks recorded so far, oldest first. */
   marks(): readonly MarkRecord[];
+  /** Traffic that was started last; null when none was. */
+  traffic(): TrafficRef | null;
+  /** The newest observation of replication; null when there was none. */
+  replication(): ReplicationState | null;
   mark(mark: MarkRecord): Promise<void>;
   fact(fact: Fact): Promise<void>;
   deviation(code: string, message: string): Promise<void>;
+  /** Stops the run into its cleanup in the name of a person; the step returns or throws as it likes. */
+  halt(reason: string, who: string | null): void;
+  /**
+   * Throws `StepError("permanent", "STALE_EPOCH")` when this orchestrator does not hold the system any more. Disruptive
+   * steps call it right before each act on the system.
+   */
+  requireCurrent(): Promise<void>;
   readonly ledger: Ledger;
   /** Shown live, never journaled. */
   progress(progress: Progress): void;

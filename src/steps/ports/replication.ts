@@ -1,0 +1,78 @@
+import type { NodeSpec, SystemSnapshot } from "../../drills/inventory.ts";
+import type { Instant } from "../../support/clock.ts";
+
+/** Asks the servers of a system what they are, and changes their roles by SQL. */
+export interface Replication {
+  /** All nodes at once, each with its own deadline: a hung server must not hold up the others. Never rejects for what a node does. */
+  observe(system: SystemSnapshot, nodes: readonly NodeSpec[], options: ObserveOptions): Promise<readonly NodeView[]>;
+  /**
+   * `pg_promote(false)`, then asks every 5 ms until it is out of recovery and takes a write. The function's own waiting looks every 100 ms only.
+   * Throws `StepError`: `PG_PROMOTE`, `PG_CONNECT`, `PG_QUERY`.
+   */
+  promote(system: SystemSnapshot, node: NodeSpec, signal: AbortSignal): Promise<PromotedServer>;
+  /** Makes a standby follow another primary (`primary_conninfo`, reload), and returns when it streams from it. */
+  follow(system: SystemSnapshot, standby: NodeSpec, primary: NodeSpec, signal: AbortSignal): Promise<Instant>;
+  /** `checkpoint`, so that a stop that follows is short. */
+  checkpoint(system: SystemSnapshot, node: NodeSpec, signal: AbortSignal): Promise<void>;
+  /** Tries to commit a write over its endpoint, leaving no row. */
+  tryWrite(system: SystemSnapshot, node: NodeSpec, timeoutMs: number, signal: AbortSignal): Promise<WriteAnswer>;
+}
+
+export interface ObserveOptions {
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+export type NodeView =
+  | { readonly kind: "unreachable"; readonly node: NodeSpec; readonly at: Instant; readonly reason: string }
+  | PrimaryView
+  | StandbyView;
+
+interface ServerView {
+  readonly node: NodeSpec;
+  readonly at: Instant;
+  readonly major: number;
+  readonly systemIdentifier: string;
+  readonly timeline: number;
+}
+
+export interface PrimaryView extends ServerView {
+  readonly kind: "primary";
+  readonly lsn: string;
+  /** `default_transaction_read_only`. */
+  readonly readOnly: boolean;
+  readonly senders: readonly {
+    /** `application_name`, and the address it comes from. */
+    readonly name: string;
+    readonly address: string | null;
+    readonly state: string;
+    readonly sync: string;
+    readonly sentLsn: string | null;
+    readonly replayLsn: string | null;
+    readonly replayLagUs: number | null;
+  }[];
+}
+
+export interface StandbyView extends ServerView {
+  readonly kind: "standby";
+  /** Greater of received (and flushed) and replayed. */
+  readonly receivedLsn: string | null;
+  readonly replayedLsn: string | null;
+  readonly replayPaused: boolean;
+  readonly receiver: { readonly status: string; readonly host: string | null; readonly port: number | null } | null;
+}
+
+export interface PromotedServer {
+  readonly asked: Instant;
+  readonly promoted: Instant;
+  /** Between the last two looks. */
+  readonly resolutionUs: number;
+  readonly timeline: number;
+  readonly lsn: string;
+}
+
+export type WriteAnswer =
+  | { readonly kind: "acknowledged" }
+  /** The server answered no: in recovery, read-only. */
+  | { readonly kind: "refused"; readonly reason: string }
+  | { readonly kind: "no_answer"; readonly reason: string };
