@@ -57,6 +57,7 @@ playbookOptions(declare("graph", "draw the drill", () => import("./cli/graph.ts"
 );
 playbookOptions(declare("run", "run a drill and judge it", () => import("./cli/run.ts")))
   .option("--events", "one NDJSON line per event on stdout")
+  .option("--confirm <system>", "name of the system, when the drill disrupts production or one without label")
   .option("--trigger <text>", "why this run was started, kept in the record", "manual")
   .addOption(
     new Option("--objectives <mode>", "warn: a missed objective exits 0, the result stays failed")
@@ -84,6 +85,12 @@ declare("halt", "stop a run, or all of them, into cleanup", () => import("./cli/
   .option("--lift", "allow runs again after --all")
   .option("--reason <text>", "why, kept in the record")
   .option("--who <name>", "who asks, kept in the record");
+declare("approve", "answer what a run asks, or list what waits for an answer", () => import("./cli/approve.ts"))
+  .argument("[run]", "run id; without one, what waits is listed")
+  .option("--step <id>", "which question, when several wait")
+  .option("--decline", "say no: the run stops into its cleanup")
+  .option("--comment <text>", "kept in the record")
+  .option("--as <name>", "who answers (default: the user of the system)");
 declare("clean", "finish and remove what dead orchestrators left", () => import("./cli/clean.ts"));
 declare("steps", "list the steps a playbook can use, or describe one", () => import("./cli/steps.ts")).argument(
   "[uses]",

@@ -5,16 +5,23 @@
 import { randomBytes } from "node:crypto";
 import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
-import { hostname, totalmem, userInfo } from "node:os";
+import { hostname, tmpdir, totalmem, userInfo } from "node:os";
 import { dirname, join } from "node:path";
 import { directorySource } from "./backups/directory/directory-source.ts";
+import { canaryTableKeeper } from "./canary/table-keeper.ts";
+import { trafficProcessKeeper } from "./canary/process-keeper.ts";
+import { createTraffic } from "./canary/traffic.ts";
+import { createCommands, type MachineCommands } from "./commands/commands.ts";
 import { createBackupMaker } from "./databases/postgres/backup/create-base-backup.ts";
 import { partialBackupKeeper } from "./databases/postgres/backup/partial-keeper.ts";
 import { createBinaries } from "./databases/postgres/binaries.ts";
+import { createNodeControl } from "./databases/postgres/node/node-control.ts";
 import type { NpmPackageDeps } from "./databases/postgres/npm-binaries.ts";
+import { createRebuilder } from "./databases/postgres/rebuild/create-rebuilder.ts";
 import { createRestoreDriver } from "./databases/postgres/recovery/recover.ts";
 import { createRestorePlace } from "./databases/postgres/recovery/restore-place.ts";
 import { RESERVED_SETTINGS } from "./databases/postgres/recovery/safe-profile.ts";
+import { createReplication } from "./databases/postgres/replication/create-replication.ts";
 import { createBaselines, takeFingerprint, writeBaseline } from "./databases/postgres-content/baseline.ts";
 import { runHeartbeat } from "./databases/postgres-content/heartbeat.ts";
 import { contentReader } from "./databases/postgres-content/content-reader.ts";
@@ -22,15 +29,20 @@ import { createPageVerifier } from "./databases/postgres-content/verify-pages.ts
 import { createSessions } from "./databases/postgres/sessions.ts";
 import type { StepCatalogue } from "./drills/step-signature.ts";
 import type { EngineDeps, Observers } from "./engine/engine-deps.ts";
-import { refuseDisruptive } from "./engine/guard-policy.ts";
+import { fileApprovals } from "./engine/approvals/file-approvals.ts";
+import { standardGuards } from "./engine/guards/all-guards.ts";
 import { secretResolver } from "./engine/secret-resolver.ts";
 import { openState, type StateDirectory } from "./engine/state/state-directory.ts";
-import type { Step } from "./engine/step-contract.ts";
+import type { ResourceKeeper, Step } from "./engine/step-contract.ts";
 import { systemTimers } from "./engine/timers.ts";
+import { faultKeeper } from "./faults/fault-keeper.ts";
+import { createSystemFaults, type UndoableFaults } from "./faults/system-faults.ts";
+import { createPatroni } from "./patroni/create-patroni.ts";
 import { type ProcessSandboxes, processSandboxes } from "./sandboxes/process/sandboxes.ts";
 import { inspectMachine, type Machine, type Reach, reachOf } from "./sandboxes/process/machine.ts";
 import { type ServiceUser, serviceUser } from "./sandboxes/process/service-user.ts";
 import { type StepDeps, stepLibrary } from "./steps/library.ts";
+import { createStopProbe } from "./stop-conditions/stop-probe.ts";
 import type { Clock } from "./support/clock.ts";
 import type { Log } from "./support/log.ts";
 import { type LogLevel, pinoLog } from "./support/log-pino.ts";
@@ -44,6 +56,8 @@ export interface Settings {
   readonly pgBin: string | null;
   /** Folders that the configuration names. */
   readonly configuredPgBins?: readonly string[];
+  /** Programs that `command/run` may run; none when absent. */
+  readonly allowedCommands?: readonly string[];
   readonly logLevel: LogLevel;
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Where relative paths of a playbook start: the working directory. */
@@ -56,6 +70,9 @@ export interface Drivers extends StepDeps {
   readonly log: Log;
   readonly redactor: Redactor;
   readonly sandboxes: ProcessSandboxes;
+  readonly faults: UndoableFaults;
+  readonly commands: MachineCommands;
+  readonly secret: (ref: string) => Promise<string>;
   readonly baselineFiles: { readonly take: typeof takeFingerprint; readonly write: typeof writeBaseline };
   readonly heartbeat: typeof runHeartbeat;
 }
@@ -127,7 +144,13 @@ function createDrivers(settings: Settings, state: StateDirectory): Drivers {
     npm: npmPackage(state.root),
   });
   const source = directorySource({ clock });
+  const maker = createBackupMaker({ sessions, binaries, clock, secret });
   return {
+    ...failoverDrivers(settings, state, { clock, sessions, binaries, maker, secret }),
+    commands: createCommands({ allowed: settings.allowedCommands ?? [], clock, redactor, secret }),
+    traffic: createTraffic({ clock, secret }),
+    patroni: createPatroni({ clock }),
+    secret,
     clock,
     log,
     redactor,
@@ -139,12 +162,34 @@ function createDrivers(settings: Settings, state: StateDirectory): Drivers {
     place: createRestorePlace(sandboxes),
     driver: createRestoreDriver({ sandboxes, sessions, clock, random: randomBytes, totalMemoryBytes: totalmem() }),
     reservedSettings: RESERVED_SETTINGS,
-    maker: createBackupMaker({ sessions, binaries, clock, secret }),
+    maker,
     pages: createPageVerifier({ clock }),
     content: contentReader,
     baselines: createBaselines({ baseDir: settings.baseDir }),
     baselineFiles: { take: takeFingerprint, write: writeBaseline },
     heartbeat: runHeartbeat,
+    approvals: fileApprovals({ clock, timers: systemTimers(clock), log }),
+  };
+}
+
+/** What acts on the servers of a system. */
+function failoverDrivers(
+  { env }: Settings,
+  state: StateDirectory,
+  base: Pick<Drivers, "clock" | "sessions" | "binaries" | "maker" | "secret">,
+): Pick<Drivers, "control" | "replication" | "faults" | "rebuilder"> {
+  const { clock, sessions } = base;
+  const uid = process.getuid?.() ?? 0;
+  const path = env["PATH"] ?? "";
+  const control = createNodeControl({ clock, logDir: join(state.root, "server-logs"), uid, path });
+  const replication = createReplication({ clock, sessions });
+  const neededFolders = ["/", "/tmp", tmpdir(), state.root];
+  const { installation } = state;
+  return {
+    control,
+    replication,
+    faults: createSystemFaults({ clock, random: randomBytes, sessions, installation, path, neededFolders }),
+    rebuilder: createRebuilder({ ...base, control, replication, uid }),
   };
 }
 
@@ -155,15 +200,16 @@ function engineDeps(
   steps: ReadonlyMap<string, Step>,
   observers?: Observers,
 ): EngineDeps {
-  const { clock, log, redactor, sandboxes } = drivers;
+  const { clock, log, redactor, sessions } = drivers;
   const self = identityOf(process.pid, clock.bootId) ?? { pid: process.pid, startTicks: 0, bootId: clock.bootId };
   return {
     state,
     clock,
     timers: systemTimers(clock),
     steps,
-    keepers: [sandboxes.keeper, partialBackupKeeper(state.installation)],
-    guard: refuseDisruptive,
+    keepers: keepersOf(drivers, state),
+    guard: standardGuards,
+    stopProbe: createStopProbe({ sessions, clock }),
     secrets: secretResolver(settings.env),
     redactor,
     log,
@@ -171,6 +217,18 @@ function engineDeps(
     orchestrator: { ...self, host: hostname(), user: userName(), tool: `firedrill ${packageVersion()}` },
     ...(observers === undefined ? {} : { observers }),
   };
+}
+
+function keepersOf(drivers: Drivers, { installation }: StateDirectory): readonly ResourceKeeper[] {
+  const { sandboxes, commands, clock, secret, control, replication, faults } = drivers;
+  return [
+    sandboxes.keeper,
+    partialBackupKeeper(installation),
+    trafficProcessKeeper(),
+    canaryTableKeeper({ clock, secret }),
+    faultKeeper({ control, replication, faults }),
+    commands.keeper,
+  ];
 }
 
 /** The server that npm brings; looked up without running the package's own code. */

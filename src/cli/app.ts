@@ -14,6 +14,7 @@ export function settingsFrom(io: CliIo, options: Options): Settings {
     stateDir: resolve(io.cwd, text(options, "state") ?? ".firedrill"),
     pgBin: text(options, "pgBin") ?? null,
     configuredPgBins: texts(options, "configuredPgBins"),
+    allowedCommands: texts(options, "allowedCommands"),
     logLevel: isLevel(level) ? level : "warn",
     env: io.env,
     baseDir: io.cwd,

@@ -16,6 +16,11 @@ export const configurationSchema = z
       .max(50)
       .default([])
       .describe("Folders with PostgreSQL server programs, looked at before PATH."),
+    commands: z
+      .array(filePath.startsWith("/", "expected an absolute path"))
+      .max(200)
+      .default([])
+      .describe("Programs that command/run may run: absolute paths, links resolved. None when absent."),
     inventory: filePath.optional().describe("The inventory of commands that are not given one."),
   })
   .describe("Standing choices for the folder it is in; options come first.");

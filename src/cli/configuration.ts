@@ -26,6 +26,7 @@ export async function withConfiguration(io: CliIo, typed: Options): Promise<Opti
     ...(pgBin === undefined ? {} : { pgBin }),
     ...(inventory === undefined ? {} : { inventory }),
     configuredPgBins: (file?.pgBin ?? []).map((folder) => resolve(io.cwd, folder)),
+    allowedCommands: file?.commands ?? [],
   };
 }
 

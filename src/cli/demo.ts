@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { createFailoverLab } from "../demo/failover-lab.ts";
 import { createLab } from "../demo/lab.ts";
 import { type DemoCase, prepareCases, shippedPlaybook } from "../demo/story.ts";
 import { startRun } from "../engine/execute-run.ts";
@@ -44,25 +45,44 @@ async function tellStory(
   options: Options,
   tell: (line: string) => void,
 ): Promise<readonly Told[]> {
+  const restored = await tellRestores(io, app, options, tell);
+  tell("making a primary with two standbys");
+  await using lab = await createFailoverLab(app, LAB_TTL_MS, io.interrupted);
+  const failedOver = await drillAll(io, app, lab.cases);
+  tell("removing the demo's servers");
+  return [...restored, ...failedOver];
+}
+
+async function tellRestores(
+  io: CliIo,
+  app: App,
+  options: Options,
+  tell: (line: string) => void,
+): Promise<readonly Told[]> {
   const orders = wholeNumber(options, "rows", 1000) ?? 2_000_000;
   tell(`making a primary with ${orders.toLocaleString("en")} orders`);
   await using lab = await createLab(app, { orders, ttlMs: LAB_TTL_MS, signal: io.interrupted });
   const cases = await prepareCases(app, lab, tell, io.interrupted);
-  const told: Told[] = [];
-  for (const demo of cases) {
-    io.interrupted.throwIfAborted();
-    io.out(`\n--- restore-latest on ${demo.what}\n\n`);
-    told.push({ demo, end: await drill(io, app, demo) });
-  }
+  const told = await drillAll(io, app, cases);
   tell("removing the demo's primary, backups and archive");
   return told;
 }
 
+async function drillAll(io: CliIo, app: App, cases: readonly DemoCase[]): Promise<readonly Told[]> {
+  const told: Told[] = [];
+  for (const demo of cases) {
+    io.interrupted.throwIfAborted();
+    io.out(`\n--- ${demo.playbook.replace(/\.yaml$/u, "")} on ${demo.what}\n\n`);
+    told.push({ demo, end: await drill(io, app, demo) });
+  }
+  return told;
+}
+
 async function drill(io: CliIo, app: App, demo: DemoCase): Promise<DrillEnd> {
-  const named = { inventory: demo.inventoryPath, system: "orders" };
+  const named = { inventory: demo.inventoryPath, system: "orders", param: demo.params };
   const { plan, playbookText, inventoryText } = await loadPlan(
     io,
-    shippedPlaybook("restore-latest.yaml"),
+    shippedPlaybook(demo.playbook),
     named,
     stepCatalogue(),
   );
@@ -75,7 +95,7 @@ function summary(io: CliIo, told: readonly Told[], state: string): string {
   const lines = told.map(({ demo, end }) => {
     const result = end.result.exitCode === 0 ? paint.good(end.result.result) : paint.bad(end.result.result);
     const why = end.result.exitCode === 0 ? "" : `\n    ${end.result.reasons[0]?.message ?? ""}`;
-    return `  ${demo.name.padEnd(13)} ${result}  (expected: ${demo.expectedExit === 0 ? "passes" : "goes red"})${why}\n    report: ${end.reportPath}\n`;
+    return `  ${demo.name.padEnd(15)} ${result}  (expected: ${demo.expectedExit === 0 ? "passes" : "goes red"})${why}\n    report: ${end.reportPath}\n`;
   });
   return `\n--- the demo\n\n${lines.join("")}\nNothing is left running. Look again with: firedrill list --state ${state}\n`;
 }

@@ -8,6 +8,7 @@ import { renderReport } from "../evidence/report-html/render-report.ts";
 import { writeFileAtomic } from "../support/atomic-file.ts";
 import type { App } from "../wire.ts";
 import { type CliIo, printJson } from "./io.ts";
+import { approvalDesk } from "./terminal/approval-desk.ts";
 import { paintFor } from "./terminal/paint.ts";
 import { verdictText } from "./terminal/verdict-text.ts";
 import { watchRun } from "./terminal/watch-run.ts";
@@ -47,15 +48,22 @@ async function untilEnd(
   begin: (deps: EngineDeps) => Promise<RunHandle>,
 ): Promise<RunOutcome> {
   using watcher = watchRun(io, plan, app.clock);
+  const { user } = app.engine().orchestrator;
+  using desk = approvalDesk({ io, plan, clock: app.clock, user, pause: () => watcher.pause() });
   const observers: Observers = {
     onRecord(record) {
       seen.records.push(record);
       watcher.onRecord(record);
+      desk.onRecord(record);
       if (seen.show.events) io.out(`${JSON.stringify(record)}\n`);
     },
-    onProgress: (step, progress) => watcher.onProgress(step, progress),
+    onProgress(step, progress) {
+      watcher.onProgress(step, progress);
+      desk.onProgress(step, progress);
+    },
   };
   const run = await begin(app.engine(observers));
+  desk.open(run.dir);
   const stop = (): void => run.halt({ by: "signal", reason: String(io.interrupted.reason), who: null });
   if (io.interrupted.aborted) stop();
   io.interrupted.addEventListener("abort", stop, { once: true });

@@ -13,6 +13,8 @@ export interface CliIo {
   readonly colour: boolean;
   /** Aborted by the first SIGINT or SIGTERM, with the signal's name as the reason. */
   readonly interrupted: AbortSignal;
+  /** Asks for one line; null for no answer (end of input, or aborted). Null itself when nobody sits at a terminal. */
+  readonly ask: ((question: string, signal: AbortSignal) => Promise<string | null>) | null;
 }
 
 export function printJson(io: CliIo, value: JsonValue | object): void {

@@ -4,6 +4,7 @@ import { requireSound } from "../machines/analysis.ts";
 import { FiredrillError } from "../support/errors.ts";
 import { readOnlyDrivers, stepCatalogue } from "../wire.ts";
 import { openApp, settingsFrom } from "./app.ts";
+import { confirmSystem } from "./confirm-system.ts";
 import { followDrill } from "./drill.ts";
 import type { CliIo } from "./io.ts";
 import { loadPlan } from "./load-plan.ts";
@@ -13,6 +14,7 @@ import { flag, type Options, text } from "./options.ts";
 export async function command(io: CliIo, [path = ""]: readonly string[], options: Options): Promise<number> {
   const { plan, playbookText, inventoryText } = await loadPlan(io, path, options, stepCatalogue());
   requireSound(plan);
+  const confirm = await confirmSystem(io, plan, text(options, "confirm"));
   await requireServer(io, options);
   const app = await openApp(io, options);
   const request = {
@@ -21,6 +23,7 @@ export async function command(io: CliIo, [path = ""]: readonly string[], options
     inventoryText,
     trigger: text(options, "trigger") ?? "manual",
     mode: "real",
+    confirm,
   } as const;
   const show = { events: flag(options, "events"), json: flag(options, "json") };
   const { result } = await followDrill(io, app, plan, show, (deps) => startRun(request, deps));

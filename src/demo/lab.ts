@@ -65,9 +65,14 @@ export async function createLab(app: App, request: LabRequest): Promise<Lab> {
 }
 
 /** The demo needs no client tools: any server will do, the one from npm if there is no other. */
-async function newestServer(app: App, signal: AbortSignal): Promise<PostgresBinaries> {
+export async function newestServer(app: App, signal: AbortSignal): Promise<PostgresBinaries> {
   const [newest] = (await app.binaries.all(signal)).toSorted((a, b) => b.major - a.major);
   return newest ?? (await app.binaries.forMajor(18, signal));
+}
+
+/** Null: we are that user already. */
+export function sandboxUser({ uid, gid }: SandboxRef): { readonly uid: number; readonly gid: number } | null {
+  return process.getuid?.() === 0 ? { uid, gid } : null;
 }
 
 type LaunchPrimary = (settings: Readonly<Record<string, string>>, archiveDir: string | null) => Promise<LabServer>;
@@ -78,7 +83,7 @@ async function preparePrimary(
   binaries: PostgresBinaries,
   signal: AbortSignal,
 ): Promise<LaunchPrimary> {
-  const user = process.getuid?.() === 0 ? { uid: sandbox.uid, gid: sandbox.gid } : null;
+  const user = sandboxUser(sandbox);
   const dataDir = join(sandbox.dir, "data", "primary");
   const launcher: StartServerRequest["launcher"] = ({ argv, env, cwd }, abort) =>
     app.sandboxes.launch(sandbox, { name: "primary", argv, env, cwd }, abort);
@@ -160,7 +165,7 @@ function killAll(dataDir: string, uid: number): void {
   for (const process of findProcesses({ dir: realpathSync(dataDir), marker: null, uid }).found) killFound(process);
 }
 
-async function removeSandbox(app: App, sandbox: SandboxRef): Promise<void> {
+export async function removeSandbox(app: App, sandbox: SandboxRef): Promise<void> {
   const signal = AbortSignal.timeout(60_000);
   await app.sandboxes.keeper.destroy({ ...sandbox }, signal);
 }

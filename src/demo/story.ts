@@ -10,10 +10,14 @@ import type { App } from "../wire.ts";
 /** Tells what happens, one line at a time. */
 export type Tell = (text: string) => void;
 
-/** The three stories of the demo: a backup that restores, one with a damaged file, and an archive with a hole. */
+/** One drill of the demo: what it is run on, and how it must end. */
 export interface DemoCase {
-  readonly name: "sound" | "damaged-file" | "missing-wal";
+  readonly name: string;
   readonly what: string;
+  /** Of those that come with Firedrill. */
+  readonly playbook: string;
+  /** `name=value` each. */
+  readonly params: readonly string[];
   readonly inventoryPath: string;
   readonly expectedExit: 0 | 1;
 }
@@ -53,28 +57,27 @@ export async function prepareCases(app: App, lab: Lab, tell: Tell, signal: Abort
 
 async function demoCase(
   lab: Lab,
-  name: DemoCase["name"],
+  name: string,
   what: string,
   expectedExit: 0 | 1,
   place: { path?: string; wal?: string },
 ): Promise<DemoCase> {
   const inventoryPath = lab.path(`inventory-${name}.yaml`);
   await writeFile(inventoryPath, inventory(lab, place), { mode: 0o600 });
-  return { name, what, inventoryPath, expectedExit };
+  return { name, what, playbook: "restore-latest.yaml", params: [], inventoryPath, expectedExit };
 }
 
-/** JSON is YAML. */
 function inventory(lab: Lab, { path = lab.backupsDir, wal = lab.archiveDir }: { path?: string; wal?: string }): string {
-  const system = {
-    name: SYSTEM,
-    engine: "postgresql",
-    environment: "test",
-    owner: "team-orders",
-    tier: 1,
+  return demoInventory({
     endpoints: { primary: { host: "127.0.0.1", port: lab.port } },
     backups: [{ kind: "directory", path, wal }],
     heartbeat: { interval: `${HEARTBEAT_MS}ms` },
-  };
+  });
+}
+
+/** An inventory of the demo's one system. JSON is YAML. */
+export function demoInventory(of: Readonly<Record<string, unknown>>): string {
+  const system = { name: SYSTEM, engine: "postgresql", environment: "test", owner: "team-orders", tier: 1, ...of };
   return `${JSON.stringify({ apiVersion: "firedrill/v1", kind: "Inventory", systems: [system] }, null, 2)}\n`;
 }
 

@@ -6,12 +6,14 @@ import type { InventoryDocument } from "./load-inventory.ts";
 import type { PlaybookDocument } from "./load-playbook.ts";
 import { orderFaults } from "./parsed.ts";
 import type { Plan } from "./plan.ts";
+import { guardPlan } from "./plan-guards.ts";
 import { planObjectives } from "./plan-objectives.ts";
 import { planParams } from "./plan-params.ts";
 import { planPhases } from "./plan-phases.ts";
 import { planSha256 } from "./plan-sha256.ts";
 import { planSteps } from "./plan-steps.ts";
 import { chooseSystem } from "./plan-system.ts";
+import { stopConditions } from "./playbook-stop-when.ts";
 import type { StepCatalogue } from "./step-signature.ts";
 
 /**
@@ -56,6 +58,7 @@ function assemble(planning: Planning): Plan {
   const { metadata, guardrails } = playbook.spec;
   const objectives = planObjectives(planning);
   const steps = planSteps(planning, objectives.holdMs);
+  guardPlan(planning);
   return {
     schemaVersion: "firedrill/plan/v1",
     name: metadata.name,
@@ -63,7 +66,10 @@ function assemble(planning: Planning): Plan {
     owner: metadata.owner ?? null,
     controls: metadata.controls,
     objectives,
-    guardrails,
+    guardrails: {
+      allowProduction: guardrails.allowProduction,
+      stopWhen: stopConditions(guardrails.stopWhen),
+    },
     params: planning.params,
     system: planning.system,
     inventory: inventory?.systems ?? [],

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { durationMs } from "../support/duration.ts";
+import { hasLogin } from "../support/url-login.ts";
 import { lineSchema, nameSchema } from "./names.ts";
 import { API_VERSION } from "./playbook-schema.ts";
 
@@ -53,6 +54,10 @@ const node = z
     supervisorPidFile: filePath.optional().describe("Pid file of what restarts it, as Patroni does."),
     patroni: z
       .url({ protocol: /^https?$/u })
+      .refine(
+        (text) => !hasLogin(text),
+        "PLAINTEXT_SECRET: a URL must not hold a password\nwrite it without user and password",
+      )
       .optional()
       .describe("Base URL of its Patroni REST API."),
   })

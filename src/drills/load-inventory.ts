@@ -2,6 +2,7 @@ import { resolve } from "node:path";
 import { deepFreeze } from "../support/deep-freeze.ts";
 import type { Fault } from "../support/errors.ts";
 import type { JsonObject } from "../support/json.ts";
+import { checkNodes } from "./check-nodes.ts";
 import type { NodeSpec, SystemSnapshot } from "./inventory.ts";
 import { inventorySchema, type SystemSpec } from "./inventory-schema.ts";
 import { type Draft, loadDocument } from "./load-document.ts";
@@ -28,7 +29,12 @@ export function loadInventory(input: InventoryInput): Parsed<InventoryDocument> 
   const loaded = loadDocument(input, "Inventory", inventorySchema);
   if (loaded.kind === "faults") return { kind: "faults", faults: orderFaults(loaded.faults) };
   const { draft } = loaded;
-  const faults = [...draft.faults, ...duplicateNames(draft), ...templateFaults(draft, draft.root)];
+  const faults = [
+    ...draft.faults,
+    ...duplicateNames(draft),
+    ...checkNodes(draft),
+    ...templateFaults(draft, draft.root),
+  ];
   if (draft.spec === null || faults.length > 0) return { kind: "faults", faults: orderFaults(faults) };
   const systems = draft.spec.systems.map((spec) => snapshot(spec, input.baseDir));
   return { kind: "ok", value: deepFreeze({ file: input.file, sha256: draft.source.sha256, systems }) };

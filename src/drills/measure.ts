@@ -6,13 +6,17 @@ import { deviationsOf } from "./measurement/deviations.ts";
 import { durationsOf } from "./measurement/durations.ts";
 import { runFindings } from "./measurement/findings.ts";
 import { cleanupEnd, type EventOf, ofType, withoutVerdict } from "./measurement/journal-view.ts";
+import { canaryReading } from "./measurement/canary-reading.ts";
+import { integrityFault } from "./measurement/lost-acknowledged.ts";
 import { lossOf } from "./measurement/loss.ts";
 import { markRows, marksOf } from "./measurement/marks.ts";
 import { observedOf } from "./measurement/observed.ts";
 import { rpoVerdict } from "./measurement/rpo.ts";
 import { rtoVerdict } from "./measurement/rto.ts";
+import { segmentsOf } from "./measurement/segments.ts";
 import { stepRows } from "./measurement/step-rows.ts";
 import { stepRuns } from "./measurement/step-runs.ts";
+import { rowAge } from "./measurement/survivor-age.ts";
 import { BOOT_UNCERTAINTY_US, type Timeline, timelineOf } from "./measurement/timeline.ts";
 import { decide } from "./measurement/verdict.ts";
 import type { Plan } from "./plan.ts";
@@ -33,14 +37,18 @@ export function measure(plan: Plan, journal: readonly Recorded[]): RunResult {
   const runs = stepRuns(plan, records);
   const marks = marksOf({ plan, records, runs, timeline });
   const observed = observedOf(plan, records);
-  const loss = lossOf(plan, observed, marks, timeline.wallUncertaintyUs);
+  const canary = canaryReading(plan, records);
+  const integrity = integrityFault(canary);
+  const { wallUncertaintyUs } = timeline;
+  const loss = lossOf({ plan, records, observed, canary, marks, wallUncertaintyUs });
   const rto = rtoVerdict({ plan, records, runs, marks, timeline });
-  const rpo = rpoVerdict(plan, loss, observed, marks);
+  const row = rowAge(observed, marks.T0.moment, wallUncertaintyUs);
+  const rpo = rpoVerdict({ plan, loss, observed, marks, row, integrity });
   const path = criticalPath(plan, runs, marks, timeline, rto);
   const cleanup = cleanupOf(records);
   const checks = checkRows(runs);
   const deviations = deviationsOf({ plan, records, runs, timeline });
-  const verdict = decide({ ...runFindings(records, runs), cleanup, rto, rpo, checks, deviations });
+  const verdict = decide({ ...runFindings(records, runs), cleanup, rto, rpo, checks, integrity, deviations });
   return {
     schemaVersion: "firedrill/result/v1",
     run: identity(plan, records, started),
@@ -48,7 +56,8 @@ export function measure(plan: Plan, journal: readonly Recorded[]): RunResult {
     evidence: evidence(started, records),
     objectives: { rto, rpo },
     marks: markRows(marks),
-    durations: durationsOf(records, marks, timeline, plan.objectives.holdMs),
+    durations: durationsOf({ plan, records, runs, marks, timeline }),
+    segments: segmentsOf(plan, records, marks, timeline),
     loss,
     checks,
     steps: stepRows(runs, timeline, path),

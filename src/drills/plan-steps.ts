@@ -33,7 +33,8 @@ function planStep(planning: Planning, step: WrittenStep): readonly PlanStep[] {
   const input = plannedInput(planning, step, signature);
   guardStep(planning, step, signature, input);
   const { spec } = step;
-  const timeoutMs = spec.timeout ?? playbook.defaults.timeout ?? signature.defaultTimeoutMs ?? 0;
+  const own = signature.timeoutFor?.(input) ?? undefined;
+  const timeoutMs = spec.timeout ?? own ?? playbook.defaults.timeout ?? signature.defaultTimeoutMs ?? 0;
   return [
     {
       ...common(signature, step.id, spec.title),

@@ -2,6 +2,7 @@ import type { JsonObject } from "../support/json.ts";
 import type { PhaseName } from "./phases.ts";
 import type { Effect, ResourceKind, StepRole } from "./step-signature.ts";
 import type { SystemSnapshot } from "./inventory.ts";
+import type { StopCondition } from "./stop-condition.ts";
 
 /**
  * The plan: what a playbook, an inventory and parameters come to. Frozen, versioned, plain JSON; its
@@ -48,6 +49,7 @@ export interface Objectives {
 
 export interface Guardrails {
   readonly allowProduction: boolean;
+  readonly stopWhen: readonly StopCondition[];
 }
 
 export interface PlanPhase {

@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { durationMs } from "../support/duration.ts";
 import { identifierSchema, lineSchema, nameSchema, stepIdSchema } from "./names.ts";
+import { stopConditionSchema } from "./playbook-stop-when.ts";
 
 /**
  * The shape of a playbook. The JSON Schema for editors and the messages for people come from it; what needs more than
@@ -35,8 +36,13 @@ const guardrails = z
       .boolean()
       .default(false)
       .describe("First of three consents that a disruptive step on production needs."),
+    stopWhen: z
+      .array(stopConditionSchema)
+      .max(50)
+      .default([])
+      .describe("What must hold: asked before the first disruption, and watched from then on."),
   })
-  .describe("Consents.");
+  .describe("Consents, and what stops the drill.");
 
 export const PARAM_TYPES = ["string", "integer", "boolean", "duration", "enum"] as const;
 

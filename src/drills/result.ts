@@ -3,9 +3,10 @@ import type { JsonObject } from "../support/json.ts";
 import { clockSchema, durationSchema, markSchema, microseconds } from "./measurement/clock-schema.ts";
 import { observedSchema } from "./measurement/observed-schema.ts";
 import { checkSchema, cleanupSchema, criticalPathSchema, stepSchema } from "./measurement/steps-schema.ts";
+import { lossSchema } from "./measurement/loss-schema.ts";
+import { segmentSchema } from "./measurement/segments.ts";
 import {
   deviationSchema,
-  lossSchema,
   reasonSchema,
   type ResultName,
   resultNameSchema,
@@ -53,7 +54,7 @@ export const runResultSchema = z
     durations: z.object({
       rtaTotal: durationSchema.describe("T6 - T0; only once T7 is reached."),
       rtaTechnical: durationSchema.describe("T6 - T3; only once T7 is reached."),
-      humanWait: durationSchema.describe("Time spent waiting for people, never subtracted."),
+      humanWait: durationSchema.describe("Time between T0 and T6 spent waiting for people, never subtracted."),
       outageClient: durationSchema.describe("Last good answer before T0 to first good write after, seen by a client."),
       detection: durationSchema.describe("T1 - T0."),
       decision: durationSchema.describe("T2 - T0."),
@@ -62,8 +63,15 @@ export const runResultSchema = z
       firstWrite: durationSchema.describe("T5 - T3."),
       verification: durationSchema.describe("T6 - the later of T4 and T5."),
       hold: durationSchema.describe("T7 - T6."),
+      fencing: durationSchema.describe("T3 to the proof that the old primary takes no more writes."),
+      promotion: durationSchema.describe("Promotion asked for to promoted."),
+      failback: durationSchema.describe("Begin of the return phase to the end of its last step."),
+      unprotected: durationSchema.describe("T0 to the first standby that streams from the new primary."),
       run: durationSchema.describe("First record to end of cleanup."),
     }),
+    segments: z
+      .array(segmentSchema)
+      .describe("What the time from T0 to the first write is made of, without a gap; empty without a failover."),
     loss: lossSchema,
     checks: z.array(checkSchema),
     steps: z.array(stepSchema),

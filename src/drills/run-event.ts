@@ -82,6 +82,8 @@ export interface RunStarted {
   readonly trigger: string;
   /** Seed of every random choice of the run (jitter, random backup). */
   readonly seed: string;
+  /** Name of the system as a person typed or passed it; null when nobody did. */
+  readonly confirmed: string | null;
 }
 
 export type SkipReason = "condition" | "needs_not_met" | "phase_stopped" | "halted";

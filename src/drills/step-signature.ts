@@ -1,4 +1,5 @@
 import type { z } from "zod";
+import type { JsonObject } from "../support/json.ts";
 import type { PhaseName } from "./phases.ts";
 
 /**
@@ -44,6 +45,8 @@ export interface StepSignature {
   readonly phases?: readonly PhaseName[];
   /** Default timeout in milliseconds; a step without one must be given a `timeout:` in the playbook. */
   readonly defaultTimeoutMs?: number;
+  /** Timeout of a step whose own input says how long it may take; comes before `defaults.timeout`. Null: the input does not say. */
+  readonly timeoutFor?: (input: JsonObject) => number | null;
   /** Whether the step needs `--system` (reads `ctx.system`). */
   readonly needsSystem: boolean;
 }

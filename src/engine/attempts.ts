@@ -8,8 +8,10 @@
  *  A1  An attempt posts exactly one outcome: its own, or `step.stop_overdue` when the grace period was over first.
  *  A2  Its context is closed before its outcome is posted: an outcome is the last thing a step says.
  *  A3  To stop what is not at work (its process died) is to say that it has stopped.
+ *  A4  A step that halts the run is told to stop at once: what it throws after that is how it stopped, not an error.
  */
 import type { ChartEvent } from "../drills/run-event.ts";
+import { requireCurrent } from "./guard-scope.ts";
 import { runAttempt, reconcileAttempt, type Attempt } from "./run-attempt.ts";
 import type { StartedAttempt } from "./run-memory.ts";
 import { type RunSession, stepOf } from "./run-session.ts";
@@ -47,7 +49,7 @@ export class Attempts {
 
   begin(order: AttemptOrder): void {
     const controller = new AbortController();
-    const { attempt, close } = this.#prepare(order, controller.signal);
+    const { attempt, close } = this.#prepare(order, controller);
     const active: Active = {
       attempt: order.started.attempt,
       controller,
@@ -92,7 +94,10 @@ export class Attempts {
     disarm();
   }
 
-  #prepare(order: AttemptOrder, signal: AbortSignal): { readonly attempt: Attempt; readonly close: () => void } {
+  #prepare(
+    order: AttemptOrder,
+    controller: AbortController,
+  ): { readonly attempt: Attempt; readonly close: () => void } {
     const { plan, memory, log, deps, runId, dir, epoch } = this.#session;
     const { step, definition } = stepOf(this.#session, order.step);
     const seed = memory.started?.seed ?? runId;
@@ -105,12 +110,14 @@ export class Attempts {
         plan,
         step,
         started: order.started,
-        signal,
+        signal: controller.signal,
         memory,
         log,
-        halt: (reason, who) => this.#post({ type: "run.halted", data: { by: "halt", reason, who } }),
-        // The lock and the epoch of the system come with the guards.
-        requireCurrent: () => Promise.resolve(),
+        halt: (reason, who) => {
+          this.#post({ type: "run.halted", data: { by: "halt", reason, who } });
+          controller.abort(abortError()); // A4
+        },
+        requireCurrent: () => requireCurrent(this.#session),
       },
       deps,
     );

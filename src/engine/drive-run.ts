@@ -32,7 +32,7 @@ export interface RunOutcome {
   readonly result: RunResult;
 }
 
-/** Runs the loop to the end of the run, then measures and keeps the result; lets go of journal and lock whatever happens. */
+/** Runs the loop to the end of the run, then measures and keeps the result; lets go of journal and locks whatever happens. */
 export function driveRun(open: OpenSession, lock: HeldLock, start: LoopStart): RunHandle {
   const { session } = open;
   const loop = new RunLoop(session);
@@ -41,6 +41,7 @@ export function driveRun(open: OpenSession, lock: HeldLock, start: LoopStart): R
   const folders = [session.deps.state.root, session.dir];
   async function outcome(): Promise<RunOutcome> {
     using _lock = lock;
+    using _lease = session.lease;
     using _watch = watchForHalt(folders, session.deps, ({ who, reason }) => halt({ by: "halt", who, reason }));
     try {
       await loop.run(start);

@@ -1,4 +1,3 @@
-import type { Plan, PlanStep } from "../drills/plan.ts";
 import type { Progress } from "../drills/progress.ts";
 import type { Recorded } from "../drills/run-event.ts";
 import type { Clock } from "../support/clock.ts";
@@ -6,10 +5,12 @@ import type { RandomBytes } from "../support/ids.ts";
 import type { Log } from "../support/log.ts";
 import type { ProcessIdentity } from "../support/process-identity.ts";
 import type { Redactor } from "../support/redact.ts";
+import type { GuardPolicy } from "./guards/guard-policy.ts";
 import type { JournalFile } from "./journal/journal-file.ts";
 import type { WriteStage } from "./journal/journal-writer.ts";
 import type { StateDirectory } from "./state/state-directory.ts";
 import type { ResourceKeeper, Step } from "./step-contract.ts";
+import type { StopProbe } from "./stop-probe.ts";
 import type { Timers } from "./timers.ts";
 
 /** All the engine takes from outside: put together in `wire.ts`, or by a test. */
@@ -21,6 +22,7 @@ export interface EngineDeps {
   readonly steps: ReadonlyMap<string, Step>;
   readonly keepers: readonly ResourceKeeper[];
   readonly guard: GuardPolicy;
+  readonly stopProbe: StopProbe;
   readonly secrets: SecretResolver;
   readonly redactor: Redactor;
   readonly log: Log;
@@ -41,13 +43,6 @@ export interface Orchestrator extends ProcessIdentity {
   /** Name and version of the program. */
   readonly tool: string;
 }
-
-/** May this disruptive step begin? Asked before every attempt. */
-export interface GuardPolicy {
-  check(step: PlanStep, plan: Plan, signal: AbortSignal): Promise<GuardAnswer>;
-}
-
-export type GuardAnswer = { readonly kind: "passed" } | { readonly kind: "refused"; readonly message: string };
 
 /** Turns a reference (`env:NAME`, `file:/path`) into its value. Throws `StepError` with the code `SECRET_...`. */
 export interface SecretResolver {

@@ -2,7 +2,9 @@ import { planSha256 } from "../drills/plan-sha256.ts";
 import type { RunStarted } from "../drills/run-event.ts";
 import { driveRun, type RunHandle, type RunOutcome } from "./drive-run.ts";
 import type { EngineDeps } from "./engine-deps.ts";
+import { leaseFor, lockForPlan } from "./hold-system.ts";
 import { openSession } from "./open-session.ts";
+import type { HeldLock } from "./state/exclusive-lock.ts";
 import { assertNotHalted } from "./state/halt-requests.ts";
 import { reserveRun, type RunSources, writeSources } from "./state/run-directory.ts";
 import { lockRun, writeOwner } from "./state/run-owner.ts";
@@ -14,6 +16,8 @@ export interface RunRequest extends RunSources {
   readonly mode: "real" | "simulated";
   /** Fixes every random choice of the run; drawn when absent. */
   readonly seed?: string;
+  /** Name of the system as a person typed or passed it. */
+  readonly confirm?: string | null;
 }
 
 /** `startRun` and its outcome. */
@@ -21,9 +25,23 @@ export async function executeRun(request: RunRequest, deps: EngineDeps): Promise
   return (await startRun(request, deps)).outcome;
 }
 
-/** Begins a run: resolves when its folder, lock and journal are there. Throws `HALTED`, `STEP_UNKNOWN`, `MACHINE_PLAN`. */
+/**
+ * Begins a run: resolves when its folder, lock and journal are there. Throws `HALTED`, `SYSTEM_BUSY`, `STEP_UNKNOWN`,
+ * `MACHINE_PLAN`.
+ */
 export async function startRun(request: RunRequest, deps: EngineDeps): Promise<RunHandle> {
   await assertNotHalted(deps.state.root);
+  const systemLock = await lockForPlan(request.plan, deps);
+  try {
+    return await startHolding(request, systemLock, deps);
+  } catch (error) {
+    systemLock?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+async function startHolding(request: RunRequest, systemLock: HeldLock | null, deps: EngineDeps): Promise<RunHandle> {
+  const { plan } = request;
   const runId = await reserveRun(deps.state.root, deps.clock.wallUs(), deps.random);
   const dir = runDir(deps.state.root, runId);
   const lock = await lockRun(dir);
@@ -31,7 +49,8 @@ export async function startRun(request: RunRequest, deps: EngineDeps): Promise<R
     await writeSources(dir, request);
     const { pid, startTicks, bootId, host } = deps.orchestrator;
     await writeOwner(dir, { pid, startTicks, bootId, host, epoch: 1, sinceWallUs: deps.clock.wallUs() });
-    const open = await openSession({ runId, dir, plan: request.plan, epoch: 1, journal: null }, deps);
+    const lease = await leaseFor(systemLock, { plan, runId }, deps);
+    const open = await openSession({ runId, dir, plan, epoch: 1, lease, journal: null }, deps);
     const started = { type: "run.started", data: runStarted(runId, request, deps) } as const;
     return driveRun(open, lock, { events: [started], actions: [], attempts: [], deadlines: [] });
   } catch (error) {
@@ -52,6 +71,7 @@ function runStarted(runId: string, request: RunRequest, { state, orchestrator, r
     user,
     pid,
     trigger: request.trigger,
+    confirmed: request.confirm ?? null,
     seed: request.seed ?? Buffer.from(random(16)).toString("hex"),
   };
 }

@@ -3,7 +3,7 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { Clock } from "../support/clock.ts";
 import { FiredrillError } from "../support/errors.ts";
-import { readJournal } from "./journal/journal-reader.ts";
+import { journalHasEnded } from "./journal/has-ended.ts";
 import { type HaltRequest, readHalt, removeHalt, requestHalt, requireNamed } from "./state/halt-requests.ts";
 import { existingRunDir, journalPath } from "./state/run-directory.ts";
 
@@ -56,5 +56,5 @@ async function keep(root: string, kind: "halted" | "lifted", request: HaltReques
 
 async function isFinished(dir: string): Promise<boolean> {
   if (!existsSync(journalPath(dir))) return false;
-  return (await readJournal(journalPath(dir))).records.some((record) => record.type === "run.finished");
+  return journalHasEnded(journalPath(dir));
 }

@@ -12,12 +12,14 @@ import { asChartEvent, runLog } from "./run-log.ts";
 import { emptyMemory, remember } from "./run-memory.ts";
 import type { RunSession } from "./run-session.ts";
 import { journalPath } from "./state/run-directory.ts";
+import type { SystemLease } from "./state/system-lease.ts";
 
 export interface SessionRequest {
   readonly runId: string;
   readonly dir: string;
   readonly plan: Plan;
   readonly epoch: number;
+  readonly lease: SystemLease | null;
   /** What the journal holds already; null for a run that has none. */
   readonly journal: readonly JournalRecord[] | null;
 }
@@ -29,7 +31,7 @@ export interface OpenSession {
 
 /** Folds what is there and opens the journal for more. The caller holds the run's lock. */
 export async function openSession(request: SessionRequest, deps: EngineDeps): Promise<OpenSession> {
-  const { runId, dir, plan, epoch, journal } = request;
+  const { runId, dir, plan, epoch, lease, journal } = request;
   assertStepsKnown(plan, deps);
   // A plan is JSON by its type's contract; its interfaces lack the index signature.
   deps.redactor.declarePublic(canonicalJson(plan as unknown as JsonValue));
@@ -48,7 +50,7 @@ export async function openSession(request: SessionRequest, deps: EngineDeps): Pr
   const planSteps = new Map(plan.steps.map((step) => [step.id, step]));
   const log = runLog(writer, folded, deps);
   return {
-    session: { runId, dir, plan, planSteps, epoch, state, memory, log, deps, limits: limitsOf(deps) },
+    session: { runId, dir, plan, planSteps, epoch, lease, state, memory, log, deps, limits: limitsOf(deps) },
     close: () => writer.close(),
   };
 }

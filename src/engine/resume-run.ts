@@ -6,6 +6,7 @@ import { driveRun, type Halt, type RunHandle, type RunOutcome } from "./drive-ru
 import type { EngineDeps } from "./engine-deps.ts";
 import { type JournalContent, readJournal, repairTail } from "./journal/journal-reader.ts";
 import { openSession } from "./open-session.ts";
+import { leaseFor, lockForPlan } from "./hold-system.ts";
 import { haltedWork, pendingWork } from "./pending-work.ts";
 import type { RunSession } from "./run-session.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
@@ -19,7 +20,7 @@ export async function resumeRun(runId: string, deps: EngineDeps): Promise<RunOut
 
 /**
  * Takes over a run whose orchestrator died and goes on with it. Throws `RUN_UNKNOWN`, `RUN_LOCKED`, `RUN_FINISHED`,
- * `RUN_INCOMPLETE`, `PLAN_CHANGED`, `JOURNAL_DAMAGED`.
+ * `RUN_INCOMPLETE`, `PLAN_CHANGED`, `JOURNAL_DAMAGED`, `SYSTEM_BUSY`.
  */
 export async function startResume(runId: string, deps: EngineDeps): Promise<RunHandle> {
   const dir = existingRunDir(deps.state.root, runId);
@@ -35,16 +36,20 @@ export interface TakeOver {
   readonly halt: Halt | null;
 }
 
-/** Lets go of the lock when it throws. */
+/** Lets go of the locks when it throws. */
 export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: EngineDeps): Promise<RunHandle> {
+  let systemLock: HeldLock | null = null;
   try {
     const plan = await readPlan(dir);
     const journal = await readStarted(dir, plan);
+    // Also for cleanup: what undoes a fault acts on the system as well.
+    systemLock = await lockForPlan(plan, deps);
     await repairTail(journalPath(dir), journal);
     const epoch = Math.max(...journal.records.map((record) => record.epoch)) + 1;
     const { pid, startTicks, bootId, host } = deps.orchestrator;
     await writeOwner(dir, { pid, startTicks, bootId, host, epoch, sinceWallUs: deps.clock.wallUs() });
-    const open = await openSession({ runId, dir, plan, epoch, journal: journal.records }, deps);
+    const lease = await leaseFor(systemLock, { plan, runId }, deps);
+    const open = await openSession({ runId, dir, plan, epoch, lease, journal: journal.records }, deps);
     const last = open.session.memory.last;
     const clockSuspect = last !== null && last.boot !== deps.clock.bootId;
     const pending = halt === null ? pendingWork(open.session) : haltedWork(halt, open.session);
@@ -52,6 +57,7 @@ export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: Engin
     if (journal.torn !== null) reportTorn(journal.torn, open.session);
     return driveRun(open, lock, pending);
   } catch (error) {
+    systemLock?.[Symbol.dispose]();
     lock[Symbol.dispose]();
     throw error;
   }

@@ -12,17 +12,21 @@
  *  L5  An event that is no longer current is dropped, not journaled.
  *  L6  When the journal fails the run ends here: all is told to stop, nothing is acknowledged, nothing is removed.
  */
+import { disruptiveSteps } from "../drills/consents.ts";
 import type { ChartEvent } from "../drills/run-event.ts";
 import type { Action } from "../machines/run-chart.ts";
+import { show } from "../support/printable.ts";
 import { Attempts, type AttemptOrder } from "./attempts.ts";
 import { cleanUp } from "./clean-up.ts";
 import { decide, type Order } from "./decide.ts";
 import { type Deadline, Deadlines, phaseDeadline, retryDeadline, stepDeadline, stepKey } from "./deadlines.ts";
+import { guardScope } from "./guard-scope.ts";
 import { isCurrent } from "./is-current.ts";
 import type { Attempt } from "./run-attempt.ts";
 import { outstandingResources } from "./run-memory.ts";
 import { type RunSession, stepOf } from "./run-session.ts";
 import { stepFailure } from "./step-failure.ts";
+import { StopWatch } from "./stop-watch.ts";
 
 /** What a turn starts from besides the inbox; used when a run is opened. */
 export interface LoopStart {
@@ -40,6 +44,7 @@ export class RunLoop {
   readonly #session: RunSession;
   readonly #attempts: Attempts;
   readonly #guards = new AbortController();
+  readonly #watch: StopWatch;
   #inbox: ChartEvent[] = [];
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #failure: Error | null = null;
@@ -50,6 +55,7 @@ export class RunLoop {
     const post = (event: ChartEvent): void => this.post(event);
     this.#deadlines = new Deadlines(session.deps.timers, post);
     this.#attempts = new Attempts(session, post);
+    this.#watch = new StopWatch(session, post);
     void session.log.failed.then((error) => this.#fail(error)); // L6
   }
 
@@ -63,6 +69,7 @@ export class RunLoop {
   async run(start: LoopStart): Promise<void> {
     try {
       for (const deadline of start.deadlines) this.#deadlines.arm(deadline);
+      if (this.#hasDisrupted(start)) this.#watch.begin();
       await this.#turn(start.events, start.actions, start.attempts);
       while (!this.#finished) {
         await this.#wake.promise;
@@ -77,8 +84,16 @@ export class RunLoop {
       throw error;
     } finally {
       this.#guards.abort();
+      this.#watch.end();
       this.#deadlines.disarmAll();
     }
+  }
+
+  /** Whether a former process began a disruptive step, and the run is still at it. */
+  #hasDisrupted({ events }: LoopStart): boolean {
+    const { memory, plan } = this.#session;
+    const ending = memory.halted || memory.cleanupBegun || events.some((event) => event.type === "run.halted");
+    return !ending && disruptiveSteps(plan).some((step) => memory.attempts.has(step.id));
   }
 
   async #turn(
@@ -149,6 +164,7 @@ export class RunLoop {
     const now = state.steps.get(order.step)?.state;
     if (order.mode !== "find_out" && now !== "running") return; // L4
     if (now === "running") this.#deadlines.arm(stepDeadline(order.step, order.started));
+    if (this.#session.planSteps.get(order.step)?.effect === "disruptive") this.#watch.begin();
     this.#attempts.begin(order);
   }
 
@@ -182,7 +198,8 @@ export class RunLoop {
   async #askGuard({ step: id, attempt }: Extract<Order, { readonly type: "checkGuard" }>): Promise<void> {
     const { plan, deps } = this.#session;
     try {
-      const answer = await deps.guard.check(stepOf(this.#session, id).step, plan, this.#guards.signal);
+      const scope = guardScope(this.#session, this.#watch);
+      const answer = await deps.guard.check(stepOf(this.#session, id).step, plan, this.#guards.signal, scope);
       if (answer.kind === "passed") this.post({ type: "step.guard_passed", data: { step: id, attempt } });
       else this.post({ type: "step.guard_refused", data: { step: id, attempt, message: answer.message } });
     } catch (error) {
@@ -200,6 +217,7 @@ export class RunLoop {
     this.#deadlines.disarmAll();
     this.#guards.abort();
     this.#attempts.abandonAll();
+    this.#endWatch();
     const record = async (event: Parameters<typeof log.record>[0]): Promise<void> => log.record(event).durable;
     cleanUp({ resources: outstandingResources(memory), deadlineMonoUs, record }, deps).then(
       (end) =>
@@ -210,6 +228,16 @@ export class RunLoop {
         ),
       (error: unknown) => this.#fail(error),
     );
+  }
+
+  #endWatch(): void {
+    for (const { title } of this.#watch.end()) {
+      const message = `The stop condition ${show(title)} was watched and never gave an answer: it protected nothing.`;
+      this.#session.log.record({
+        type: "deviation",
+        data: { step: null, code: "STOP_CONDITION_NEVER_ANSWERED", message },
+      });
+    }
   }
 
   #fail(error: unknown): void {

@@ -1,9 +1,32 @@
 import type { BackupLocation } from "../drills/inventory.ts";
 import type { Step } from "../engine/step-contract.ts";
+import { type ApprovalStepDeps, approvalStep } from "./approval.ts";
 import { type CreateBackupDeps, createBackupStep } from "./backup/create.ts";
 import { findBackupStep } from "./backup/find.ts";
 import { declareStep } from "./disaster/declare.ts";
 import { holdStep } from "./drill/hold.ts";
+import { runCommandStep } from "./command/run.ts";
+import type { FaultDeps } from "./fault/fault-deps.ts";
+import { diskFullStep } from "./fault/disk-full.ts";
+import { freezeStep } from "./fault/freeze.ts";
+import { killStep } from "./fault/kill.ts";
+import { partitionStep } from "./fault/partition.ts";
+import { replicationCutStep } from "./fault/replication-cut.ts";
+import { type HttpRequestDeps, httpRequestStep } from "./http/request.ts";
+import { patroniFailoverStep } from "./patroni/failover.ts";
+import type { PatroniDeps } from "./patroni/input.ts";
+import { patroniSwitchoverStep } from "./patroni/switchover.ts";
+import type { Commands } from "./ports/commands.ts";
+import { type FenceDeps, fenceStep } from "./postgres/fence.ts";
+import { type PromoteDeps, promoteStep } from "./postgres/promote.ts";
+import { type RebuildDeps, rebuildStep } from "./postgres/rebuild.ts";
+import { replicaStatusStep } from "./postgres/replica-status.ts";
+import { switchoverStep } from "./postgres/switchover.ts";
+import { detectOutageStep } from "./traffic/detect.ts";
+import { recoveredStep } from "./traffic/recovered.ts";
+import { startTrafficStep } from "./traffic/start.ts";
+import { stopTrafficStep } from "./traffic/stop.ts";
+import { waitUntilStep } from "./wait/until.ts";
 import type { BackupSource } from "./ports/backup-source.ts";
 import type { PageVerifier } from "./ports/checks.ts";
 import { amcheckStep } from "./postgres/amcheck.ts";
@@ -17,7 +40,21 @@ import { type SchemaDeps, schemaStep } from "./verify/schema.ts";
 import { sqlStep } from "./verify/sql.ts";
 
 /** The drivers that steps work through. */
-export interface StepDeps extends RestoreDeps, CreateBackupDeps, CreateSandboxDeps, FingerprintDeps, SchemaDeps {
+export interface StepDeps
+  extends
+    RestoreDeps,
+    CreateBackupDeps,
+    CreateSandboxDeps,
+    FingerprintDeps,
+    SchemaDeps,
+    ApprovalStepDeps,
+    Omit<FaultDeps, "replication">,
+    FenceDeps,
+    PromoteDeps,
+    RebuildDeps,
+    PatroniDeps,
+    HttpRequestDeps {
+  readonly commands: Commands;
   readonly sources: ReadonlyMap<BackupLocation["kind"], BackupSource>;
   readonly pages: PageVerifier;
 }
@@ -28,6 +65,7 @@ export function stepLibrary(deps: StepDeps): ReadonlyMap<string, Step> {
     findBackupStep(deps),
     createBackupStep(deps),
     declareStep,
+    approvalStep(deps),
     createSandboxStep(deps),
     restoreStep(deps),
     sqlStep(deps),
@@ -38,6 +76,25 @@ export function stepLibrary(deps: StepDeps): ReadonlyMap<string, Step> {
     checksumsStep(deps),
     fingerprintStep(deps),
     holdStep(deps),
+    startTrafficStep(deps),
+    detectOutageStep(deps),
+    recoveredStep(deps),
+    stopTrafficStep(deps),
+    killStep(deps),
+    freezeStep(deps),
+    partitionStep(deps),
+    replicationCutStep(deps),
+    diskFullStep(deps),
+    replicaStatusStep(deps),
+    fenceStep(deps),
+    promoteStep(deps),
+    switchoverStep(deps),
+    rebuildStep(deps),
+    patroniSwitchoverStep(deps),
+    patroniFailoverStep(deps),
+    runCommandStep(deps),
+    httpRequestStep(deps),
+    waitUntilStep(deps),
   ];
   return new Map(steps.map((step) => [step.uses, step]));
 }

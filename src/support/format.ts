@@ -99,3 +99,17 @@ export function formatWallUs(wallUs: number, digits: 0 | 3 | 6 = 3): string {
   const [day = "", time = ""] = date.toISOString().split("T");
   return `${day} ${time.slice(0, 8)}${digits === 0 ? "" : `.${fraction}`} UTC`;
 }
+
+const COUNT = new Intl.NumberFormat("en-US", { maximumFractionDigits: 0 });
+
+/** `48,210`. */
+export function formatCount(count: number): string {
+  return COUNT.format(count);
+}
+
+/** `2026-11-21 03:00:03.120 to 03:00:03.480 UTC`; the day is said again where it is another one. */
+export function formatWallSpanUs(fromUs: number, toUs: number): string {
+  const [from, to] = [formatWallUs(fromUs), formatWallUs(toUs)];
+  const until = from.slice(0, 11) === to.slice(0, 11) ? to.slice(11) : to;
+  return `${from.replace(/ UTC$/u, "")} to ${until}`;
+}

@@ -115,12 +115,18 @@ function escaped(text: string): string {
   return text.replaceAll(/[$()*+./?[\\\]^{|}]/gu, "\\$&");
 }
 
+/** A part in which nothing had to go stays the same object. */
 function redactJson(value: JsonValue, text: (value: string) => string): JsonValue {
   if (typeof value === "string") return text(value);
   if (value === null || typeof value !== "object") return value;
-  // `Array.isArray` does not narrow a readonly array.
-  if (Array.isArray(value)) return (value as readonly JsonValue[]).map((item) => redactJson(item, text));
-  return Object.fromEntries(
-    Object.entries(value as JsonObject).map(([key, item]) => [text(key), redactJson(item, text)]),
-  );
+  if (Array.isArray(value)) {
+    // `Array.isArray` does not narrow a readonly array.
+    const list = value as readonly JsonValue[];
+    const clean = list.map((item) => redactJson(item, text));
+    return clean.some((item, index) => item !== list[index]) ? clean : value;
+  }
+  const entries = Object.entries(value as JsonObject);
+  const clean = entries.map(([key, item]) => [text(key), redactJson(item, text)] as const);
+  const same = clean.every(([key, item], index) => key === entries[index]?.[0] && item === entries[index][1]);
+  return same ? value : Object.fromEntries(clean);
 }

@@ -7,7 +7,7 @@ import type { ResourceKind } from "../../src/drills/step-signature.ts";
 import type { Recorded } from "../../src/drills/run-event.ts";
 import type { EngineDeps } from "../../src/engine/engine-deps.ts";
 import type { RunRequest } from "../../src/engine/execute-run.ts";
-import { refuseDisruptive } from "../../src/engine/guard-policy.ts";
+import { standardGuards } from "../../src/engine/guards/all-guards.ts";
 import { secretResolver } from "../../src/engine/secret-resolver.ts";
 import { openState } from "../../src/engine/state/state-directory.ts";
 import {
@@ -73,7 +73,8 @@ async function benchDeps(
     timers: options.time ?? systemTimers(clock),
     steps: new Map([noop, ...(options.steps ?? [])].map((step) => [step.uses, step])),
     keepers: [bench.keeper],
-    guard: refuseDisruptive,
+    guard: standardGuards,
+    stopProbe: { evaluate: () => Promise.resolve({ kind: "holds", seen: "all well" }) },
     secrets: secretResolver(options.env ?? {}),
     redactor,
     log: redactingLog(linesLog(bench.logged), redactor),
@@ -89,8 +90,9 @@ async function benchDeps(
   };
 }
 
-export function requestFor(plan: Plan): RunRequest {
-  return { plan, playbookText: "kind: Playbook\n", inventoryText: null, trigger: "test", mode: "real", seed: "seed-1" };
+export function requestFor(plan: Plan, confirm: string | null = null): RunRequest {
+  const texts = { playbookText: "kind: Playbook\n", inventoryText: null };
+  return { plan, ...texts, trigger: "test", mode: "real", seed: "seed-1", confirm };
 }
 
 const nothing = z.object({});

@@ -42,7 +42,7 @@ export function planOf(steps: readonly StepParts[], parts: Partial<Plan> = {}): 
     owner: null,
     controls: [],
     objectives: { rtoMs: null, rpoMs: null, holdMs: 0, clock: "total", setBy: { rto: null, rpo: null } },
-    guardrails: { allowProduction: false },
+    guardrails: { allowProduction: false, stopWhen: [] },
     params: {},
     system: null,
     inventory: [],

@@ -18,14 +18,18 @@ export interface TimedRun extends AsyncDisposable {
   types(): readonly string[];
 }
 
-export async function timedRun(plan: Plan, steps: readonly Step[], deps: Partial<EngineDeps> = {}): Promise<TimedRun> {
-  const time = new FakeTime();
+export async function timedRun(
+  plan: Plan,
+  steps: readonly Step[],
+  deps: Partial<EngineDeps> = {},
+  time = new FakeTime(),
+): Promise<TimedRun> {
   const bench = await engineBench({
     time,
     steps,
     deps: { openJournal: () => Promise.resolve(memoryJournal()), ...deps },
   });
-  const handle = await startRun(requestFor(plan), bench.deps);
+  const handle = await startRun(requestFor(plan, plan.system?.name ?? null), bench.deps);
   handle.outcome.catch(() => {});
   return {
     time,

@@ -70,5 +70,7 @@ export const langCatalogue: StepCatalogue = new Map([
   }),
   signature("postgres/amcheck", { role: "check", with: z.object({ on: databaseRefSchema }) }),
   signature("drill/hold", { phases: ["hold"], with: z.object({ for: durationMs() }) }),
+  signature("approval", { with: z.object({ question: z.string() }) }),
+  signature("postgres/replica-status", { role: "check", needsSystem: true }),
   withoutTimeout(signature("slow/wait", {})),
 ]);

@@ -37,7 +37,7 @@ export function planOf(phases: Partial<Record<PhaseName, readonly StepSketch[]>>
     owner: null,
     controls: [],
     objectives: { rtoMs: null, rpoMs: null, holdMs: 0, clock: "total", setBy: { rto: null, rpo: null } },
-    guardrails: { allowProduction: false },
+    guardrails: { allowProduction: false, stopWhen: [] },
     params: {},
     system: null,
     inventory: [],

@@ -16,6 +16,7 @@ export const record = {
       pid: 1,
       trigger: "test",
       seed: "s",
+      confirmed: null,
     },
   }),
   begun: (phase: PhaseName): ChartEvent => ({ type: "phase.begun", data: { phase, deadlineMonoUs: 0 } }),

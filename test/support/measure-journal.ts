@@ -68,7 +68,15 @@ export class JournalBuilder {
   }
 
   start(mode: "real" | "simulated" = "real"): this {
-    const who = { installation: "inst-1", host: "drill-host", user: "drill", pid: 4711, trigger: "manual", seed: "7" };
+    const who = {
+      installation: "inst-1",
+      host: "drill-host",
+      user: "drill",
+      pid: 4711,
+      trigger: "manual",
+      seed: "7",
+      confirmed: null,
+    };
     return this.add({
       type: "run.started",
       data: { runId: "run-1", planSha256: "a".repeat(64), mode, tool: "firedrill 0.1.0", ...who },

@@ -27,7 +27,7 @@ export function drillPlan(options: PlanOptions = {}): Plan {
       setBy: { rto: "playbook", rpo: "playbook" },
       ...options.objectives,
     },
-    guardrails: { allowProduction: false },
+    guardrails: { allowProduction: false, stopWhen: [] },
     params: { until: "latest" },
     system: options.system === undefined ? ordersSystem() : options.system,
     inventory: [ordersSystem()],

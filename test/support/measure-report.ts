@@ -1,6 +1,24 @@
+import type { Fact } from "../../src/drills/facts.ts";
 import type { Plan } from "../../src/drills/plan.ts";
 import type { JournalBuilder } from "./measure-journal.ts";
 import { begun, declared, heartbeat, prepared, recoveryPoint, sandboxed, server } from "./measure-drill.ts";
+import {
+  atMs,
+  canaryLoss,
+  failover,
+  failoverPlan,
+  failoverSteps,
+  fencing,
+  outage,
+  outages,
+  promotion,
+  returned,
+  someLost,
+  struck,
+  traffic,
+  verifiedFailover,
+  waited,
+} from "./measure-failover.ts";
 import { checkStep, drillPlan, holdStep, planStep, restoreSteps } from "./measure-plan.ts";
 
 /** Two whole drills for the report: one that passes with a hold window, and one whose backup is damaged. */
@@ -161,11 +179,88 @@ export function hostileDrill(): Drill {
         coverage: { checked: 1, total: 2, unit: HOSTILE },
       });
   }
+  for (const fact of hostileFailover()) journal.fact(HOSTILE, fact);
   journal.halt("signal", HOSTILE).resource(HOSTILE);
   return {
     plan: { ...plan, owner: HOSTILE, name: HOSTILE, controls: [HOSTILE] },
     journal: journal.beginCleanup().leftover(HOSTILE).endCleanup(1),
   };
+}
+
+function hostileFailover(): readonly Fact[] {
+  const candidate = {
+    node: HOSTILE,
+    receivedLsn: HOSTILE,
+    replayedLsn: null,
+    timeline: 1,
+    lagBytes: 0,
+    unfit: HOSTILE,
+  };
+  const lost = someLost();
+  return [
+    traffic(),
+    { kind: "injection", fault: HOSTILE, node: HOSTILE, detail: HOSTILE, begun: atMs(1), done: atMs(2) },
+    { kind: "fencing", node: HOSTILE, how: "command", proofs: [HOSTILE], at: atMs(3) },
+    promotion({ node: HOSTILE, reason: HOSTILE, candidates: [candidate], promotedLsn: HOSTILE }),
+    {
+      kind: "rebuild",
+      node: HOSTILE,
+      method: "base_copy",
+      reason: HOSTILE,
+      bytes: 1,
+      kept: HOSTILE,
+      streaming: atMs(4),
+    },
+    outages({ path: HOSTILE, outages: [outage({ reason: HOSTILE, from: HOSTILE, to: HOSTILE })] }),
+    canaryLoss({ ...lost, readFrom: { host: HOSTILE, port: 1, timeline: 1, lsn: HOSTILE } }),
+    waited(1, 2, { what: HOSTILE, who: HOSTILE, role: HOSTILE, comment: HOSTILE }),
+  ];
+}
+
+/** A failover with two approvals, as good as it gets. */
+export function failoverDrill(): Drill {
+  const steps = failoverSteps().toSpliced(
+    4,
+    0,
+    planStep("decide", "disaster", { uses: "approval", after: "detect", title: "Fail over?" }),
+  );
+  const journal = struck({ disaster: [waited(200, 900, { what: "Begin the drill?" })] });
+  journal
+    .begin("decide")
+    .after(4000)
+    .fact("decide", waited(1140, 5140, { comment: "go ahead" }))
+    .succeed("decide");
+  const times = { asked: atMs(5450), promoted: atMs(6000) };
+  journal
+    .phase("recover")
+    .begin("fence")
+    .after(300)
+    .fact("fence", { ...fencing(), at: atMs(5400) })
+    .succeed("fence");
+  journal.begin("promote").after(570).fact("promote", promotion(times)).succeed("promote").begin("service").after(40);
+  journal.mark("T4", { ...atMs(6030), source: "prober", resolutionUs: 10_000 });
+  journal.mark("T5", { ...atMs(6040), source: "prober", resolutionUs: 10_000 }).succeed("service");
+  const back = outage({ firstRead: atMs(6030), firstWrite: atMs(6040) });
+  const again = outage({ lastGood: atMs(7000), firstFailed: atMs(7010), firstRead: null, firstWrite: null, to: null });
+  const seen = { outages: [back, again], outagesInAll: 2, watchedTo: atMs(9390) };
+  return {
+    plan: failoverPlan({ steps }),
+    journal: returned(verifiedFailover(journal), {
+      outages: seen,
+      loss: { readAt: atMs(9350) },
+      rebuiltMs: 9100,
+    }).cleanup(),
+  };
+}
+
+/** Replication was cut before the primary died: a loss, against an RPO of nothing. */
+export function lossyDrill(): Drill {
+  return { plan: failoverPlan(), journal: failover({ loss: someLost() }) };
+}
+
+/** Preparing went wrong for as long as the whole drill took: nothing set T0. */
+export function unpreparedDrill(): Drill {
+  return { plan: drillPlan(), journal: begun().phase("prepare").errors("backup", "permanent", 30_000).cleanup() };
 }
 
 /** Steps side by side: `needs` instead of order. */

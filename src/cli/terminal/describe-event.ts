@@ -1,4 +1,5 @@
 import type { Recorded } from "../../drills/run-event.ts";
+import { describeFact } from "./describe-fact.ts";
 import { oneLine } from "./plain-text.ts";
 
 /** One line for one journal record; null for those that say nothing to a reader of a log. */
@@ -19,15 +20,17 @@ export function describeEvent(record: Recorded): string | null {
     case "mark":
       return `mark ${record.data.mark} (${record.data.source})`;
     case "deviation":
-      return `deviation ${record.data.code}: ${oneLine(record.data.message)}`;
+      return `deviation ${oneLine(record.data.code, 60)}: ${oneLine(record.data.message)}`;
     case "cleanup.begun":
       return "cleanup";
     case "cleanup.finished":
       return `cleanup finished, ${record.data.leftovers} left`;
     case "resource.leftover":
-      return `LEFT BEHIND ${record.data.id}: ${oneLine(record.data.reason)}`;
+      return `LEFT BEHIND ${oneLine(record.data.id, 80)}: ${oneLine(record.data.reason)}`;
     case "resource.destroyed":
       return `removed ${record.data.id} (${oneLine(record.data.verifiedBy)})`;
+    case "fact":
+      return describeFact(record.data.fact);
     default:
       return describeStep(record);
   }

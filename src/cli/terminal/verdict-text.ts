@@ -1,5 +1,6 @@
 import type { RunResult } from "../../drills/result.ts";
 import { formatBytes, formatDurationUs, formatWallUs } from "../../support/format.ts";
+import { failoverText } from "./failover-text.ts";
 import type { Paint } from "./paint.ts";
 import { oneLine } from "./plain-text.ts";
 
@@ -7,7 +8,17 @@ type Section = (result: RunResult, paint: Paint) => string[];
 
 /** The end of a drill for a person: verdict, objectives, timeline, loss, checks, deviations, cleanup. */
 export function verdictText(result: RunResult, paint: Paint): string {
-  const sections: readonly Section[] = [verdict, objectives, marks, longest, source, checks, deviations, cleanup];
+  const sections: readonly Section[] = [
+    verdict,
+    objectives,
+    marks,
+    longest,
+    failoverText,
+    source,
+    checks,
+    deviations,
+    cleanup,
+  ];
   return sections
     .map((section) => section(result, paint))
     .filter((lines) => lines.length > 0)
@@ -129,7 +140,8 @@ function source(result: RunResult, paint: Paint): string[] {
     lines.push(`  recovered to ${point.lsn} on timeline ${point.timeline}, ${commit}`);
   }
   const { newestSurvivorAge, recoveryPointAge } = result.loss;
-  if (newestSurvivorAge.status === "measured")
+  // The canary's own is the same as what is lost, which stands with the failover.
+  if (newestSurvivorAge.status === "measured" && result.observed.canary === null)
     lines.push(`  newest survivor: ${newestSurvivorAge.text} before the disaster`);
   if (recoveryPointAge.status === "measured")
     lines.push(`  recovery point: ${recoveryPointAge.text} before the disaster`);
@@ -155,7 +167,7 @@ function checkRow(check: RunResult["checks"][number], paint: Paint): string {
 function deviations(result: RunResult, paint: Paint): string[] {
   const rows = result.deviations.map(
     (deviation) =>
-      `  ${deviation.code}${deviation.step === null ? "" : ` (${deviation.step})`}: ${oneLine(deviation.message, 300)}`,
+      `  ${oneLine(deviation.code, 60)}${deviation.step === null ? "" : ` (${deviation.step})`}: ${oneLine(deviation.message, 300)}`,
   );
   return rows.length === 0 ? [] : [paint.bold("Deviations"), ...rows];
 }
@@ -168,6 +180,9 @@ function cleanup(result: RunResult, paint: Paint): string[] {
   return [
     `${paint.bold("Cleanup")}  ${paint.bad(status.replaceAll("_", " "))}`,
     ...(problem === null ? [] : [`  ${oneLine(problem)}`]),
-    ...left.map((resource) => `  LEFT ${resource.kind} ${resource.id}: ${oneLine(resource.reason ?? "not verified")}`),
+    ...left.map(
+      (resource) =>
+        `  LEFT ${resource.kind} ${oneLine(resource.id, 80)}: ${oneLine(resource.reason ?? "not verified")}`,
+    ),
   ];
 }

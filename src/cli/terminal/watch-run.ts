@@ -13,6 +13,8 @@ import { createRunView, seeProgress, seeRecord } from "./run-view.ts";
 export interface RunWatcher extends Disposable {
   onRecord(record: Recorded): void;
   onProgress(step: string, progress: Progress): void;
+  /** Leaves the screen to somebody else until the function given back is called. */
+  pause(): () => void;
 }
 
 const REDRAW_MS = 100;
@@ -26,8 +28,16 @@ function watchLive(io: CliIo, plan: Plan, clock: Clock): RunWatcher {
   const paint = paintFor(io.colour);
   const screen = createLogUpdate(process.stderr);
   const draw = (): void => screen(renderTree(view, clock.monoUs(), io.columns, paint).join("\n"));
-  const timer = setInterval(draw, REDRAW_MS);
+  let timer = setInterval(draw, REDRAW_MS);
   return {
+    pause: () => {
+      clearInterval(timer);
+      draw();
+      screen.done();
+      return () => {
+        timer = setInterval(draw, REDRAW_MS);
+      };
+    },
     onRecord: (record) => seeRecord(view, record),
     onProgress: (step, progress) => seeProgress(view, step, progress, clock.monoUs()),
     [Symbol.dispose]: () => {
@@ -47,6 +57,7 @@ function watchLines(io: CliIo): RunWatcher {
       if (text !== null) io.err(`${((record.monoUs - startedUs) / 1e6).toFixed(3).padStart(9)} s  ${text}\n`);
     },
     onProgress: () => undefined,
+    pause: () => () => undefined,
     [Symbol.dispose]: () => undefined,
   };
 }

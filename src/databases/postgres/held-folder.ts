@@ -38,7 +38,7 @@ export class HeldFolder implements AsyncDisposable {
   }
 
   /** A new file, never through a link. Throws `EEXIST`. */
-  async write(name: string, text: string, owner: Owner, mode: number): Promise<void> {
+  async write(name: string, text: string | Uint8Array, owner: Owner, mode: number): Promise<void> {
     const file = await open(this.path(name), "wx", 0o600);
     try {
       await file.writeFile(text);

@@ -1,3 +1,5 @@
+import { APPROVAL_USES } from "../consents.ts";
+import type { Plan } from "../plan.ts";
 import type { Recorded, RunEvent } from "../run-event.ts";
 
 export type EventOf<T extends RunEvent["type"]> = Recorded<Extract<RunEvent, { type: T }>>;
@@ -23,4 +25,18 @@ export function cleanupEnd(records: readonly Recorded[]): Recorded | undefined {
 /** First record at which the drill turned to cleaning up: nothing after it recovers or verifies anything. */
 export function cleanupBegin(records: readonly Recorded[]): Recorded | undefined {
   return records.find((record) => record.type === "cleanup.begun");
+}
+
+/** Where the recovery was over: what the `return` phase does afterwards, a switch back among it, is no part of it. */
+export function recoveryEndSeq(records: readonly Recorded[]): number {
+  const returned = ofType(records, "phase.begun").find((record) => record.data.phase === "return");
+  const end = Number.POSITIVE_INFINITY;
+  return Math.min(returned?.seq ?? end, cleanupBegin(records)?.seq ?? end);
+}
+
+/** Start of the first step of `recover`: to ask whether to recover is none. */
+export function firstActionOf(plan: Plan, records: readonly Recorded[]): EventOf<"step.started"> | undefined {
+  const actions = plan.steps.filter(({ phase, uses }) => phase === "recover" && uses !== APPROVAL_USES);
+  const ids = new Set(actions.map(({ id }) => id));
+  return ofType(records, "step.started").find((record) => ids.has(record.data.step));
 }

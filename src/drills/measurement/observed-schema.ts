@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { microseconds } from "./clock-schema.ts";
+import { observedFailoverShape } from "./observed-failover-schema.ts";
 
 const source = z.object({
   tool: z.string(),
@@ -66,5 +67,6 @@ export const observedSchema = z.object({
   replays: z.array(replay.extend({ step: z.string() })),
   isolation: z.array(probe.extend({ step: z.string() })),
   server: server.nullable(),
+  ...observedFailoverShape,
 });
 export type Observed = Readonly<z.infer<typeof observedSchema>>;

@@ -2,55 +2,29 @@ import type { Fact } from "../facts.ts";
 import type { PhaseName } from "../phases.ts";
 import type { Plan } from "../plan.ts";
 import type { Recorded } from "../run-event.ts";
-import { ofType } from "./journal-view.ts";
+import { type FactOf, type SeenFact, seenFacts, withoutKind, withStep } from "./fact-view.ts";
 import type { Observed } from "./observed-schema.ts";
-
-type FactOf<K extends Fact["kind"]> = Extract<Fact, { kind: K }>;
+import { observedFailover } from "./observed-failover.ts";
 
 /** Phases in which a step looks at the recovered copy; a survivor seen before them is one of the live system. */
-const ON_THE_COPY: ReadonlySet<PhaseName> = new Set<PhaseName>(["recover", "verify", "hold"]);
+const ON_THE_COPY: ReadonlySet<PhaseName | null> = new Set(["recover", "verify", "hold"]);
+const onTheCopy = ({ phase }: Pick<SeenFact, "phase">): boolean => ON_THE_COPY.has(phase);
 
 /** The facts of a run, the last of each kind where there is one truth (a retried restore says it again). */
 export function observedOf(plan: Plan, records: readonly Recorded[]): Observed {
-  const facts = ofType(records, "fact").map(({ data }) => data);
-  const phases = new Map(plan.steps.map((step) => [step.id, step.phase]));
-  const copy = facts.filter(({ step }) => ON_THE_COPY.has(phases.get(step) ?? "prepare"));
+  const seen = <K extends Fact["kind"]>(kind: K): readonly SeenFact<K>[] => seenFacts(plan, records, kind);
   return {
-    source: strip(last(facts, "recovery_source")),
-    recoveryPoint: strip(last(copy, "recovery_point")),
-    survivors: each(copy, "newest_survivor"),
-    transfers: each(facts, "transfer"),
-    replays: each(facts, "replay"),
-    isolation: each(facts, "isolation").flatMap(({ step, probes }) => probes.map((probe) => ({ ...probe, step }))),
-    server: strip(last(facts, "server_settings")),
+    source: strip(seen("recovery_source").at(-1)),
+    recoveryPoint: strip(seen("recovery_point").filter(onTheCopy).at(-1)),
+    survivors: seen("newest_survivor").filter(onTheCopy).map(withStep),
+    transfers: seen("transfer").map(withStep),
+    replays: seen("replay").map(withStep),
+    isolation: seen("isolation").flatMap(({ step, fact }) => fact.probes.map((probe) => ({ ...probe, step }))),
+    server: strip(seen("server_settings").at(-1)),
+    ...observedFailover(seen),
   };
 }
 
-interface StepFact {
-  readonly step: string;
-  readonly fact: Fact;
-}
-
-function each<K extends Fact["kind"]>(
-  facts: readonly StepFact[],
-  kind: K,
-): (Omit<FactOf<K>, "kind"> & { step: string })[] {
-  return facts.flatMap(({ step, fact }) => (isKind(fact, kind) ? [{ ...withoutKind(fact), step }] : []));
-}
-
-function last<K extends Fact["kind"]>(facts: readonly StepFact[], kind: K): FactOf<K> | undefined {
-  return facts.map(({ fact }) => fact).findLast((fact): fact is FactOf<K> => isKind(fact, kind));
-}
-
-function isKind<K extends Fact["kind"]>(fact: Fact, kind: K): fact is FactOf<K> {
-  return fact.kind === kind;
-}
-
-function strip<F extends Fact>(fact: F | undefined): Omit<F, "kind"> | null {
-  return fact === undefined ? null : withoutKind(fact);
-}
-
-function withoutKind<F extends Fact>(fact: F): Omit<F, "kind"> {
-  const { kind: _, ...rest } = fact;
-  return rest;
+function strip<K extends Fact["kind"]>(seen: SeenFact<K> | undefined): Omit<FactOf<K>, "kind"> | null {
+  return seen === undefined ? null : withoutKind(seen.fact);
 }

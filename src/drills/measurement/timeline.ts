@@ -7,7 +7,8 @@ import type { Duration } from "./clock-schema.ts";
  * 1. Within one boot of the machine only the monotonic clock counts: no jump of the wall clock changes a duration.
  * 2. CLOCK_MONOTONIC starts anew with a boot, so the gap between two boots is a wall-clock difference, carries
  *    BOOT_UNCERTAINTY_US on both sides and sets `clockSuspect`.
- * 3. A duration that would be negative is not measured: the two instants contradict each other.
+ * 3. A duration that would be negative is not measured: the two instants contradict each other. Where only their
+ *    resolutions overlap it is next to nothing: `[0, what the overlap leaves]`.
  */
 
 /**
@@ -88,16 +89,11 @@ function bootsApart(boots: readonly Boot[], from: Moment, to: Moment): number {
 }
 
 function between(from: Moment, to: Moment, valueUs: number, bootsCrossed: number): Duration {
-  if (valueUs < 0) return { status: "not_measured", reason: "its end was recorded before its begin" };
   const uncertaintyUs = bootsCrossed * BOOT_UNCERTAINTY_US;
-  return measured(
-    {
-      valueUs,
-      loUs: Math.max(0, valueUs - to.resolutionUs - uncertaintyUs),
-      hiUs: valueUs + from.resolutionUs + uncertaintyUs,
-    },
-    bootsCrossed > 0,
-  );
+  const hiUs = valueUs + from.resolutionUs + uncertaintyUs;
+  if (valueUs < 0 && hiUs < 0) return { status: "not_measured", reason: "its end was recorded before its begin" };
+  const loUs = Math.max(0, valueUs - to.resolutionUs - uncertaintyUs);
+  return measured({ valueUs: Math.max(0, valueUs), loUs, hiUs }, bootsCrossed > 0);
 }
 
 export function measured(

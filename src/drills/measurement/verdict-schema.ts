@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { ageSchema, durationSchema, microseconds, notApplicable, notMeasured } from "./clock-schema.ts";
+import { ageSchema, durationSchema, microseconds } from "./clock-schema.ts";
 
 export const RESULTS = ["error", "aborted", "failed", "inconclusive", "passed_with_deviations", "passed"] as const;
 export const resultNameSchema = z.enum(RESULTS);
@@ -18,6 +18,7 @@ export const RULES = {
   DEADLINE: "aborted",
   SUBJECT_FAILED: "failed",
   CHECK_FAILED: "failed",
+  DATA_INTEGRITY: "failed",
   NOT_RECOVERED: "failed",
   OBJECTIVE_MISSED: "failed",
   DEADLINE_MISSED: "failed",
@@ -62,20 +63,10 @@ export type RtoVerdict = Readonly<z.infer<typeof rtoSchema>>;
 export const rpoSchema = z.object({
   ...objective,
   value: ageSchema,
-  compared: z.enum(["newest_survivor_age", "recovery_point_age"]).nullable(),
+  compared: z.enum(["lost_acknowledged", "newest_survivor_age", "recovery_point_age"]).nullable(),
   basis: z.enum(["measured", "estimate"]).nullable(),
 });
 export type RpoVerdict = Readonly<z.infer<typeof rpoSchema>>;
-
-export const lossSchema = z
-  .object({
-    recoveryPointAge: ageSchema,
-    replicationLag: z.discriminatedUnion("status", [notMeasured, notApplicable]),
-    newestSurvivorAge: ageSchema,
-    lostAcknowledged: z.discriminatedUnion("status", [notMeasured, notApplicable]),
-  })
-  .describe("Four separate numbers, never folded into one.");
-export type Loss = Readonly<z.infer<typeof lossSchema>>;
 
 export const deviationSchema = z.object({
   code: z.string(),

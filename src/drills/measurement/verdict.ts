@@ -18,6 +18,8 @@ export interface Findings {
   readonly rto: Pick<RtoVerdict, "verdict" | "reason" | "recovered">;
   readonly rpo: Pick<RpoVerdict, "verdict" | "reason">;
   readonly checks: readonly CheckRow[];
+  /** What the canary read back is not what it wrote. */
+  readonly integrity: { readonly message: string; readonly step: string } | null;
   /** Actions without a question, required ones only. */
   readonly actions: readonly ActionFinding[];
   /** Steps in doubt, required or not: a person must look. */
@@ -87,12 +89,13 @@ function halted({ halts }: Findings): readonly Reason[] {
     );
 }
 
-function failures({ rto, rpo, checks, actions }: Findings): readonly Reason[] {
+function failures({ rto, rpo, checks, integrity, actions }: Findings): readonly Reason[] {
   const reasons: Reason[] = [];
   if (rto.verdict === "missed") {
     reasons.push(because(rto.recovered ? "OBJECTIVE_MISSED" : "NOT_RECOVERED", `RTO missed: ${rto.reason}`));
   }
   if (rpo.verdict === "missed") reasons.push(because("OBJECTIVE_MISSED", `RPO missed: ${rpo.reason}`));
+  if (integrity !== null) reasons.push(because("DATA_INTEGRITY", integrity.message, [integrity.step]));
   const failed = checks.filter((check) => check.required && check.status === "failed");
   const subject = actions.filter((action) => action.state === "subject");
   return [...reasons, ...failed.map(checkFailed), ...subject.map((action) => about("SUBJECT_FAILED", action))];

@@ -82,13 +82,25 @@ const DURATIONS: readonly (readonly [keyof RunResult["durations"], string])[] = 
   ["firstWrite", "First write (T3 to T5)"],
   ["verification", "Verification (to T6)"],
   ["hold", "Hold (T6 to T7)"],
+  ["fencing", "Fencing (T3 to the proof)"],
+  ["promotion", "Promotion (asked to promoted)"],
+  ["unprotected", "Without a standby (from T0)"],
+  ["failback", "Return phase"],
   ["run", "Whole run with cleanup"],
 ];
+/** Shown only for drills that have them. */
+const OF_FAILOVER: ReadonlySet<keyof RunResult["durations"]> = new Set([
+  "fencing",
+  "promotion",
+  "unprotected",
+  "failback",
+]);
 
 export function method(result: RunResult, plan: Plan): Html {
   const { run, clock, durations } = result;
   const columns = [{ title: "Duration" }, { title: "Value" }];
-  const rows = DURATIONS.map(([key, name]) => [name, measuredOr(durations[key])]);
+  const shown = DURATIONS.filter(([key]) => !OF_FAILOVER.has(key) || durations[key].status !== "not_applicable");
+  const rows = shown.map(([key, name]) => [name, measuredOr(durations[key])]);
   return section(
     "method",
     "How it was measured",

@@ -2,9 +2,12 @@ import { createHash } from "node:crypto";
 import type { Plan } from "../../drills/plan.ts";
 import type { RunResult } from "../../drills/result.ts";
 import type { Recorded } from "../../drills/run-event.ts";
+import { clients } from "./clients.ts";
+import { failover } from "./failover.ts";
 import { markup, type Html, trusted } from "./html.ts";
 import { journal } from "./journal.ts";
 import { section } from "./parts.ts";
+import { people } from "./people.ts";
 import { cleanup, isolation, marks, method } from "./proof.ts";
 import { recovery } from "./recovery.ts";
 import { checks, contributions, steps } from "./steps.ts";
@@ -20,21 +23,32 @@ export function renderReport(result: RunResult, plan: Plan, records: readonly Re
   return page(result, [
     summary(result),
     section("timeline", "Timeline", timelineSvg(result, endUs(result)), marks(result)),
+    failover(result),
+    clients(result),
+    people(result),
     contributions(result),
     checks(result),
     steps(result),
-    recovery(result),
-    isolation(result),
+    ...(usesCopy(result) ? [recovery(result), isolation(result)] : []),
     cleanup(result),
     method(result, plan),
     journal(records),
   ]).text;
 }
 
+/** A failover restores nothing: it has neither a source nor a fence to speak of. */
+function usesCopy({ observed }: RunResult): boolean {
+  return (
+    observed.source !== null ||
+    observed.isolation.length > 0 ||
+    observed.promotions.length + observed.fencings.length === 0
+  );
+}
+
 /** The hash lets exactly this style sheet in; everything else is refused by the browser. */
 const POLICY = `default-src 'none'; style-src 'sha256-${createHash("sha256").update(STYLES).digest("base64")}'; base-uri 'none'; form-action 'none'`;
 
-function page(result: RunResult, body: readonly Html[]): Html {
+function page(result: RunResult, body: readonly (Html | null)[]): Html {
   const { run } = result;
   return markup`<!doctype html>
 <html lang="en">

@@ -100,9 +100,16 @@ function dataLoss(result: RunResult): Html {
 <p class="number">${measured?.text ?? "not measured"}</p>
 <p>${target(rpo)}${margin(rpo.marginUs)}</p>
 ${measured === null || rpo.targetUs === null ? null : gauge(measured, rpo.targetUs, "Data loss against its target")}
-<p>${small(rpo.compared === null ? "Nothing was compared." : markup`Compared: ${code(rpo.compared)}, ${measured?.source ?? ""}.`)}</p>
-${why(rpo, measured !== null)}
+<p>${small(rpo.compared === null ? "Nothing was compared." : markup`Compared: ${code(rpo.compared)}${measured === null ? "" : `, ${measured.source}`}.`)}</p>
+${told(result)}${why(rpo, measured !== null)}
 </div>
+`;
+}
+
+/** A loss is compared as time; to people it is transactions first. */
+function told({ loss: { lostAcknowledged } }: RunResult): Html | null {
+  if (lostAcknowledged.status !== "measured" || lostAcknowledged.lost === 0) return null;
+  return markup`<p>${sentence(lostAcknowledged.text)}.</p>
 `;
 }
 
@@ -132,10 +139,6 @@ function loss(result: RunResult): Html {
     ["Newest survivor", "Age at T0 of the newest row found in the copy", newestSurvivorAge],
     ["Recovery point", "Age at T0 of the last transaction replayed", recoveryPointAge],
   ] as const;
-  const others = [
-    ["Acknowledged and lost", "Transactions a client was told are safe", lostAcknowledged],
-    ["Replication lag", "How far a replica was behind at T0", replicationLag],
-  ] as const;
   const rows = [
     ...ages.map(([name, what, age]) => [
       markup`${name}<br>${small(what)}`,
@@ -145,7 +148,20 @@ function loss(result: RunResult): Html {
         : "",
       age.status === "measured" ? small(age.notes.join("; ")) : "",
     ]),
-    ...others.map(([name, what, number]) => [markup`${name}<br>${small(what)}`, measuredOr(number), "", ""]),
+    [
+      markup`Acknowledged and lost<br>${small("Transactions a client was told are safe")}`,
+      measuredOr(lostAcknowledged),
+      lostAcknowledged.status === "measured" ? markup`as time ${measuredOr(lostAcknowledged.time)}` : "",
+      lostAcknowledged.status === "measured" && lostAcknowledged.time.status === "measured"
+        ? small(lostAcknowledged.time.notes.join("; "))
+        : "",
+    ],
+    [
+      markup`Replication lag<br>${small("How far a replica was behind at T0")}`,
+      measuredOr(replicationLag),
+      replicationLag.status === "measured" ? replicationLag.source : "",
+      "",
+    ],
   ];
   const columns = [{ title: "Number" }, { title: "Value" }, { title: "From" }, { title: "Notes" }];
   return section("loss", "Loss", table("Four numbers, each by itself; none is made of another", columns, rows));

@@ -114,7 +114,7 @@ function look(step: Step): string {
   return "broken";
 }
 
-/** After the bar where there is room; else inside it, else before it. */
+/** After the bar where there is room; else inside it, else before it, but never over the names of the steps. */
 function barLabel(step: Step, x: number, width: number, y: number): Html {
   const time = step.duration.status === "measured" ? formatDurationUs(step.duration.valueUs) : "";
   const text = step.outcome === "succeeded" ? time : `✕ ${step.outcome.replace("_", " ")} ${time}`.trimEnd();
@@ -122,6 +122,8 @@ function barLabel(step: Step, x: number, width: number, y: number): Html {
   if (x + width + needs <= WIDTH) return markup`<text class="label" x="${x + width + 5}" y="${y}">${text}</text>`;
   if (width >= needs && went(step))
     return markup`<text class="${step.criticalUs > 0 ? "on-bar" : "strong"}" x="${x + width - 5}" y="${y}" text-anchor="end">${text}</text>`;
+  if (x - needs < LEFT)
+    return markup`<text class="label" x="${x + width - 5}" y="${y}" text-anchor="end">${text}</text>`;
   return markup`<text class="label" x="${x - 5}" y="${y}" text-anchor="end">${text}</text>`;
 }
 

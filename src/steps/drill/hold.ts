@@ -2,29 +2,41 @@ import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { Service } from "../../drills/facts.ts";
 import { StepError } from "../../drills/step-error.ts";
+import type { TrafficRef } from "../../drills/traffic-ref.ts";
 import { defineStep, type Step, type StepContext } from "../../engine/step-contract.ts";
-import { type Instant, instant } from "../../support/clock.ts";
+import { instant } from "../../support/clock.ts";
 import { durationMs } from "../../support/duration.ts";
 import { formatDurationUs, formatWallUs } from "../../support/format.ts";
 import { printable } from "../../support/printable.ts";
 import type { Sessions } from "../ports/postgres.ts";
+import type { Traffic } from "../ports/traffic.ts";
+import type { Held } from "./held.ts";
+import { holdByProber } from "./hold-prober.ts";
 import { type Probed, probeService } from "./probe-service.ts";
+
+export interface HoldDeps {
+  readonly sessions: Sessions;
+  readonly traffic: Traffic;
+}
 
 const inputSchema = z.strictObject({
   for: durationMs({ zero: true }).describe("Length of the window. `0s` asks once."),
-  interval: durationMs().prefault("250ms").describe("Time between two looks. Default 250ms."),
-  timeout: durationMs().prefault("2s").describe("Longest a single look may take. Default 2s."),
+  interval: durationMs().prefault("250ms").describe("Time between two looks, where no traffic runs. Default 250ms."),
+  timeout: durationMs().prefault("2s").describe("Longest a single look may take, where no traffic runs. Default 2s."),
 });
 
 const outputSchema = z.object({
-  probes: z.number().int().describe("How often all services were asked."),
+  probes: z.number().int().describe("How often all services were asked, or the prober's probes in the window."),
 });
 
-/** Keeps asking the recovered services until the window is over; sets T7 when every answer was good. */
-export function holdStep(deps: { readonly sessions: Sessions }): Step<typeof inputSchema, typeof outputSchema> {
+/**
+ * Watches until the window is over; sets T7 when every answer was good. Where traffic runs its prober judges, on the clients'
+ * path; else the recovered services are asked from here.
+ */
+export function holdStep(deps: HoldDeps): Step<typeof inputSchema, typeof outputSchema> {
   return defineStep({
     uses: "drill/hold",
-    summary: "Watches the recovered services for a while: they must answer reads and writes all the time.",
+    summary: "Watches the recovered service for a while: it must answer reads and writes all the time.",
     role: "check",
     effect: "read",
     idempotent: true,
@@ -36,40 +48,36 @@ export function holdStep(deps: { readonly sessions: Sessions }): Step<typeof inp
     defaultTimeoutMs: 24 * 60 * 60_000,
     needsSystem: false,
     async run(input, ctx) {
-      const services = ctx.services();
-      if (services.length === 0) {
-        throw new StepError(
-          "permanent",
-          "HOLD_NO_SERVICE",
-          "no step of the run reported a recovered service to watch",
-          {
-            hint: "the hold window needs a step such as postgres/restore before it",
-          },
-        );
+      const traffic = ctx.traffic();
+      if (traffic !== null) {
+        const held = await holdByProber(deps.traffic, traffic, input.for, ctx);
+        await markHeld(held, null, ctx);
+        return answer(held, onClientPath(input, traffic));
       }
+      const services = requireServices(ctx);
       const held = await hold(input, services, deps.sessions, ctx);
-      if (held.kind === "healthy") {
-        const { wallUs, monoUs } = held.last;
-        const note = services.some((service) => !service.writable)
-          ? "read-only services were asked to read only"
-          : null;
-        await ctx.mark({ mark: "T7", wallUs, monoUs, source: "prober", resolutionUs: held.resolutionUs, note });
-      }
-      return answer(held, input, services.length);
+      const readOnly = services.some((service) => !service.writable);
+      await markHeld(held, readOnly ? "read-only services were asked to read only" : null, ctx);
+      return answer(held, onServices(input, services.length));
     },
   });
 }
 
+function requireServices(ctx: StepContext): readonly Service[] {
+  const services = ctx.services();
+  if (services.length > 0) return services;
+  throw new StepError("permanent", "HOLD_NO_SERVICE", "no step of the run reported a recovered service to watch", {
+    hint: "the hold window needs a step such as postgres/restore or traffic/start before it",
+  });
+}
+
+async function markHeld(held: Held, note: string | null, ctx: StepContext): Promise<void> {
+  if (held.kind === "unhealthy") return;
+  const { wallUs, monoUs } = held.last;
+  await ctx.mark({ mark: "T7", wallUs, monoUs, source: "prober", resolutionUs: held.resolutionUs, note });
+}
+
 type Input = z.output<typeof inputSchema>;
-type Held =
-  | { readonly kind: "healthy"; readonly probes: number; readonly last: Instant; readonly resolutionUs: number }
-  | {
-      readonly kind: "unhealthy";
-      readonly probes: number;
-      readonly at: Instant;
-      readonly sinceBeginUs: number;
-      readonly reason: string;
-    };
 
 /** The last look happens at or after the end of the window, so that T7 is never earlier than asked. */
 async function hold(input: Input, services: readonly Service[], sessions: Sessions, ctx: StepContext): Promise<Held> {
@@ -109,21 +117,35 @@ function nameOf(service: Service | undefined): string {
   return service === undefined ? "service" : `${service.database.database} on port ${service.database.port}`;
 }
 
-function answer(held: Held, input: Input, services: number) {
-  const looks = `${held.probes} ${held.probes === 1 ? "look" : "looks"}`;
+/** What was watched, in words. */
+interface Watched {
+  readonly title: string;
+  readonly expected: string;
+  readonly looks: string;
+  readonly count: number;
+  readonly unit: string;
+}
+
+function onServices(input: Input, count: number): Watched {
+  const title = count === 1 ? "the recovered service stays healthy" : `${count} recovered services stay healthy`;
+  const expected = `every look good for ${formatDurationUs(input.for * 1000)}, every ${formatDurationUs(input.interval * 1000)}`;
+  return { title, expected, looks: "look", count, unit: "services" };
+}
+
+function onClientPath(input: Input, { probeIntervalUs }: TrafficRef): Watched {
+  const expected = `no probe fails for ${formatDurationUs(input.for * 1000)}, every ${formatDurationUs(probeIntervalUs)}`;
+  return { title: "the service stays healthy for clients", expected, looks: "probe", count: 1, unit: "client paths" };
+}
+
+function answer(held: Held, { title, expected, looks, count, unit }: Watched) {
   const actual =
     held.kind === "healthy"
-      ? `healthy in all of ${looks}`
-      : `failed at ${formatWallUs(held.at.wallUs)}, ${formatDurationUs(held.sinceBeginUs)} after the window began, after ${held.probes - 1} good: ${held.reason}`;
+      ? `healthy in all of ${held.probes} ${held.probes === 1 ? looks : `${looks}s`}`
+      : `failed at ${formatWallUs(held.at.wallUs)}, ${formatDurationUs(held.sinceBeginUs)} after the window began, after ${Math.max(0, held.probes - 1)} good: ${held.reason}`;
   return {
     kind: "check" as const,
     passed: held.kind === "healthy",
     outputs: { probes: held.probes },
-    check: {
-      title: services === 1 ? "the recovered service stays healthy" : `${services} recovered services stay healthy`,
-      expected: `every look good for ${formatDurationUs(input.for * 1000)}, every ${formatDurationUs(input.interval * 1000)}`,
-      actual,
-      coverage: { checked: services, total: services, unit: "services" },
-    },
+    check: { title, expected, actual, coverage: { checked: count, total: count, unit } },
   };
 }

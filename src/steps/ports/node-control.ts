@@ -20,9 +20,14 @@ export interface NodeControl {
   start(node: NodeSpec, signal: AbortSignal): Promise<void>;
   /** Whether one of its processes runs; stopped (SIGSTOP) ones do. */
   running(node: NodeSpec): Promise<boolean>;
+  /** Whether one of them, or its supervisor, is stopped (SIGSTOP). */
+  frozen(node: NodeSpec): Promise<boolean>;
   /** `standby.signal`: whoever starts it now gets a read-only standby, not a second primary. */
   holdBack(node: NodeSpec): Promise<void>;
+  /** Undoes `holdBack`, and leaves a `standby.signal` that others made. */
   letGo(node: NodeSpec): Promise<void>;
+  /** Whether there is a `standby.signal`, whoever made it. */
+  heldBack(node: NodeSpec): Promise<boolean>;
 }
 
 export interface NodeProcesses {

@@ -6,15 +6,24 @@ export interface Replication {
   /** All nodes at once, each with its own deadline: a hung server must not hold up the others. Never rejects for what a node does. */
   observe(system: SystemSnapshot, nodes: readonly NodeSpec[], options: ObserveOptions): Promise<readonly NodeView[]>;
   /**
-   * `pg_promote(false)`, then asks every 5 ms until it is out of recovery and takes a write. The function's own waiting looks every 100 ms only.
+   * `pg_promote(false)`, then asks every 5 ms until it is out of recovery; a paused replay is resumed first. The function's own
+   * waiting looks every 100 ms only. That a write is acknowledged may need standbys that follow: `tryWrite` tells.
    * Throws `StepError`: `PG_PROMOTE`, `PG_CONNECT`, `PG_QUERY`.
    */
   promote(system: SystemSnapshot, node: NodeSpec, signal: AbortSignal): Promise<PromotedServer>;
-  /** Makes a standby follow another primary (`primary_conninfo`, reload), and returns when it streams from it. */
+  /**
+   * Tells a standby to follow another primary (`primary_conninfo`, reload) and does not wait for it.
+   * Throws `StepError`: `FOLLOW_PASSWORD`, `PG_CONNECT`, `PG_QUERY`.
+   */
+  repoint(system: SystemSnapshot, standby: NodeSpec, primary: NodeSpec, signal: AbortSignal): Promise<void>;
+  /** As `repoint`, and returns when it streams. */
   follow(system: SystemSnapshot, standby: NodeSpec, primary: NodeSpec, signal: AbortSignal): Promise<Instant>;
   /** `checkpoint`, so that a stop that follows is short. */
   checkpoint(system: SystemSnapshot, node: NodeSpec, signal: AbortSignal): Promise<void>;
-  /** Tries to commit a write over its endpoint, leaving no row. */
+  /**
+   * Tries to commit a write over its endpoint, leaving no row. Throws `StepError` when the answer proves neither (`PG_REFUSED`:
+   * it does not let us in, but may let others).
+   */
   tryWrite(system: SystemSnapshot, node: NodeSpec, timeoutMs: number, signal: AbortSignal): Promise<WriteAnswer>;
 }
 
@@ -39,6 +48,8 @@ interface ServerView {
 export interface PrimaryView extends ServerView {
   readonly kind: "primary";
   readonly lsn: string;
+  /** Where its timeline began, when it was promoted and not started again since; else null. */
+  readonly beganLsn: string | null;
   /** `default_transaction_read_only`. */
   readonly readOnly: boolean;
   readonly senders: readonly {
@@ -59,6 +70,8 @@ export interface StandbyView extends ServerView {
   readonly receivedLsn: string | null;
   readonly replayedLsn: string | null;
   readonly replayPaused: boolean;
+  /** `receiver`: it streams. `wal`: newest timeline of its segments. `control_file`: where it may not list those; can be older than the truth. */
+  readonly timelineFrom: "receiver" | "wal" | "control_file";
   readonly receiver: { readonly status: string; readonly host: string | null; readonly port: number | null } | null;
 }
 

@@ -55,7 +55,10 @@ export interface PlannedTraffic extends TrafficRequest {
 }
 
 export interface TrafficWatch extends Disposable {
-  /** Resolves with the first view, present or later, for which `seen` is true. Looks at least every 5 ms. */
+  /**
+   * Resolves with the first view, present or later, for which `seen` is true. Looks at least every 5 ms, also when nothing came.
+   * Throws `StepError`: `TRAFFIC_GONE` when the prober has ended and its log is read to the end.
+   */
   until(seen: (view: ProbeView) => boolean, signal: AbortSignal): Promise<ProbeView>;
 }
 
@@ -64,12 +67,16 @@ export interface ProbeView {
   readonly probes: number;
   /** Last probe with a good read and write. */
   readonly lastGood: Instant | null;
-  /** The outage that goes on, or was the last one. */
+  /** Last answered read, also of a probe whose write failed. */
+  readonly lastRead: Instant | null;
+  /** The outage that goes on, or was the last one. A failure counts from when it was known, an answer from when it came. */
   readonly outage: {
     readonly lastGood: Instant | null;
     readonly firstFailed: Instant;
     /** Failed probes in a row, so far or in all. */
     readonly failures: number;
+    /** The newest of them, when it was known; absent where it is not kept. The service came back after it. */
+    readonly lastFailed?: Instant;
     readonly firstRead: Instant | null;
     readonly firstWrite: Instant | null;
     readonly reason: string;

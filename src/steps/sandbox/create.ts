@@ -77,9 +77,15 @@ function endpointsOf({ inventory, system }: StepContext): readonly ProbeTarget[]
   return systems.flatMap((each) => endpoints(each).map(({ host, port }) => ({ system: each.name, host, port })));
 }
 
-function endpoints(system: SystemSnapshot): readonly Endpoint[] {
-  const { primary, replicas } = system.endpoints;
-  return primary === null ? replicas : [primary, ...replicas];
+/** Every address at which the system, or what stands before it, can be reached; each once. */
+function endpoints({ endpoints: { primary, replicas }, nodes, client }: SystemSnapshot): readonly Endpoint[] {
+  const all = [
+    ...(primary === null ? [] : [primary]),
+    ...replicas,
+    ...nodes.map(({ endpoint }) => endpoint),
+    ...client.hosts,
+  ];
+  return [...new Map(all.map((each) => [`${each.host} ${each.port}`, each])).values()];
 }
 
 async function judge(isolation: Isolation, fence: z.output<typeof fenceSchema>, ctx: StepContext): Promise<void> {

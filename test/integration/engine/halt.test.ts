@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { PhaseName } from "../../../src/drills/phases.ts";
 import { PHASES } from "../../../src/drills/phases.ts";
+import { StepError } from "../../../src/drills/step-error.ts";
 import { executeRun, startRun } from "../../../src/engine/execute-run.ts";
 import { haltAll, haltInForce, haltRun, liftHalt } from "../../../src/engine/halt-runs.ts";
 import { engineBench, fakeStep, requestFor, untilStopped } from "../../support/engine-bench.ts";
@@ -74,6 +75,27 @@ describe("a halted run", () => {
     await run.handle.outcome;
     await expect(answer).rejects.toMatchObject({ name: "AbortError" });
     expect(run.types()).not.toContain("resource.planned");
+  });
+});
+
+describe("a step that halts the run in the name of a person", () => {
+  test.each([
+    ["then throws", () => Promise.reject(new StepError("permanent", "APPROVAL_DECLINED", "no"))],
+    ["then returns", () => Promise.resolve({ kind: "done" as const, outputs: {} })],
+    ["then waits to be told", untilStopped],
+  ])("and %s: the run is aborted, with its name and reason, and cleans up", async (_what, then) => {
+    const asking = fakeStep("test/asking", async (ctx) => {
+      await ctx.ledger.plan({ kind: "directory", title: "made", ttlMs: 1000, locator: { name: "made" } });
+      ctx.halt("not now", "ada");
+      return then(ctx);
+    });
+    await using bench = await engineBench({ steps: [asking] });
+    const plan = planOf([{ id: "asking", uses: "test/asking" }, { id: "after" }]);
+    const { result } = await executeRun(requestFor(plan), bench.deps);
+    expect(result).toMatchObject({ result: "aborted", exitCode: 4, rule: "HALTED" });
+    expect(result.reasons[0]?.message).toBe("stopped by halt (ada): not now");
+    expect(bench.records.find((record) => record.type === "step.skipped")).toMatchObject({ data: { step: "after" } });
+    expect(bench.keeper.destroyed).toEqual(["made"]);
   });
 });
 

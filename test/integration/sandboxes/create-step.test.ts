@@ -36,6 +36,25 @@ describe("sandbox/create", () => {
     ]);
   });
 
+  test("the nodes of a system and the path of its clients are tried as well, each address once", async () => {
+    await using h = harness();
+    const primary = { host: "127.0.0.1", port: 1 };
+    const bare = { dataDir: null, bin: null, start: null, stop: null, supervisorPidFile: null, patroni: null };
+    const system = {
+      ...systemAt("orders", primary),
+      nodes: [
+        { name: "a", endpoint: primary, ...bare },
+        { name: "b", endpoint: { host: "127.0.0.1", port: 2 }, ...bare },
+      ],
+      client: { hosts: [{ host: "127.0.0.1", port: 3 }], targetSessionAttrs: "any" as const },
+    };
+    const { context, facts } = stepContext(h, [system]);
+    const step = createSandboxStep(h);
+    await step.run(step.with.parse({ ttl: "10m" }), context);
+    const tried = [1, 2, 3].map((port) => ({ probe: `connect to orders 127.0.0.1:${port}`, ok: true }));
+    expect(facts).toMatchObject([{ kind: "isolation", probes: [{ ok: true }, ...tried] }]);
+  });
+
   test("an inventory without endpoints still tries the fence itself", async () => {
     await using h = harness();
     const { context, facts } = stepContext(h, [systemAt("orders", null)]);

@@ -4,6 +4,7 @@ import type { Sessions } from "../../../src/steps/ports/postgres.ts";
 import { holdStep } from "../../../src/steps/drill/hold.ts";
 import { runCheck, stepContext } from "../../support/checks-context.ts";
 import { type ChecksLab, startChecksLab } from "../../support/checks-lab.ts";
+import { fakeTraffic } from "../../support/traffic-fake.ts";
 
 let lab: ChecksLab;
 beforeAll(async () => {
@@ -12,6 +13,9 @@ beforeAll(async () => {
 afterAll(() => lab[Symbol.asyncDispose]());
 
 const service = (writable = true): Service => ({ kind: "service", database: lab.database(), writable });
+
+/** No traffic runs in these: the step asks by itself. */
+const holding = (sessions: Sessions) => holdStep({ sessions, traffic: fakeTraffic() });
 
 /** Lets `after` good openings through, then does what the test wants before each next one. */
 function disturbed(after: number, disturb: () => Promise<void>): Sessions {
@@ -29,7 +33,7 @@ describe("drill/hold", () => {
   test("asks until the window is over and sets T7 with its resolution", async () => {
     const ctx = stepContext({ services: [service()] });
     const begin = ctx.clock.monoUs();
-    const check = await runCheck(holdStep({ sessions: lab.sessions }), { for: "300ms", interval: "50ms" }, ctx);
+    const check = await runCheck(holding(lab.sessions), { for: "300ms", interval: "50ms" }, ctx);
     expect(check).toMatchObject({ passed: true, coverage: { checked: 1, total: 1, unit: "services" } });
     expect(check.outputs.probes).toBeGreaterThan(3);
     const [t7] = ctx.recorded.marks;
@@ -39,11 +43,7 @@ describe("drill/hold", () => {
   });
 
   test("a window of zero asks once", async () => {
-    const check = await runCheck(
-      holdStep({ sessions: lab.sessions }),
-      { for: "0s" },
-      stepContext({ services: [service()] }),
-    );
+    const check = await runCheck(holding(lab.sessions), { for: "0s" }, stepContext({ services: [service()] }));
     expect(check).toMatchObject({ passed: true, outputs: { probes: 1 } });
   });
 
@@ -53,22 +53,22 @@ describe("drill/hold", () => {
     end $$`);
     const database = { ...lab.database(), user: "reader", sandbox: null };
     const writable = stepContext({ services: [{ kind: "service", database, writable: true }] });
-    const check = await runCheck(holdStep({ sessions: lab.sessions }), { for: "50ms", interval: "20ms" }, writable);
+    const check = await runCheck(holding(lab.sessions), { for: "50ms", interval: "20ms" }, writable);
     expect(check).toMatchObject({ passed: false });
     expect(check.actual).toContain("after 0 good");
     expect(writable.recorded.marks).toEqual([]);
 
     const readOnly = stepContext({ services: [{ kind: "service", database, writable: false }] });
-    expect(
-      await runCheck(holdStep({ sessions: lab.sessions }), { for: "50ms", interval: "20ms" }, readOnly),
-    ).toMatchObject({ passed: true });
+    expect(await runCheck(holding(lab.sessions), { for: "50ms", interval: "20ms" }, readOnly)).toMatchObject({
+      passed: true,
+    });
     expect(readOnly.recorded.marks).toMatchObject([{ mark: "T7", note: "read-only services were asked to read only" }]);
   });
 
   test("fails when the server goes away in the window", async () => {
     const ctx = stepContext({ services: [service()] });
     const check = await runCheck(
-      holdStep({ sessions: disturbed(2, () => lab.stop("immediate")) }),
+      holding(disturbed(2, () => lab.stop("immediate"))),
       { for: "10s", interval: "20ms" },
       ctx,
     );
@@ -86,7 +86,7 @@ describe("drill/hold", () => {
         }),
     };
     const check = await runCheck(
-      holdStep({ sessions: hanging }),
+      holding(hanging),
       { for: "10s", timeout: "100ms" },
       stepContext({ services: [service()] }),
     );
@@ -95,7 +95,7 @@ describe("drill/hold", () => {
   });
 
   test("no service to watch is an error", async () => {
-    await expect(runCheck(holdStep({ sessions: lab.sessions }), { for: "1s" })).rejects.toMatchObject({
+    await expect(runCheck(holding(lab.sessions), { for: "1s" })).rejects.toMatchObject({
       code: "HOLD_NO_SERVICE",
     });
   });
@@ -104,6 +104,6 @@ describe("drill/hold", () => {
     const stop = new AbortController();
     const ctx = stepContext({ services: [service()], signal: stop.signal });
     const sessions = disturbed(1, async () => stop.abort(new Error("halted")));
-    await expect(runCheck(holdStep({ sessions }), { for: "10s", interval: "20ms" }, ctx)).rejects.toThrow("halted");
+    await expect(runCheck(holding(sessions), { for: "10s", interval: "20ms" }, ctx)).rejects.toThrow("halted");
   });
 });

@@ -15,6 +15,7 @@ import { sqlStep } from "../../../src/steps/verify/sql.ts";
 import { systemClock } from "../../../src/support/system-clock.ts";
 import { runCheck, stepContext } from "../../support/checks-context.ts";
 import { type ChecksLab, labUser, startChecksLab } from "../../support/checks-lab.ts";
+import { fakeTraffic } from "../../support/traffic-fake.ts";
 
 /** A copy that stays in recovery, as `finish: pause` leaves it: everything but writing must work. */
 let lab: ChecksLab;
@@ -81,7 +82,7 @@ describe("a copy that is still in recovery", () => {
   });
 
   test("holds as a read-only service, and is red as one that should take writes", async () => {
-    const step = holdStep({ sessions: lab.sessions });
+    const step = holdStep({ sessions: lab.sessions, traffic: fakeTraffic() });
     const service = (writable: boolean) =>
       stepContext({ services: [{ kind: "service", database: lab.database(), writable }] });
     expect(await runCheck(step, { for: "0s" }, service(false))).toMatchObject({ passed: true });

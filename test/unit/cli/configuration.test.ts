@@ -22,18 +22,27 @@ const io = (env: Readonly<Record<string, string>> = {}): CliIo => ({
   columns: 80,
   colour: false,
   interrupted: new AbortController().signal,
+  ask: null,
 });
 
 test("without a file and an environment nothing is added", async () => {
-  expect(await withConfiguration(io(), { json: true })).toEqual({ json: true, configuredPgBins: [] });
+  expect(await withConfiguration(io(), { json: true })).toEqual({
+    json: true,
+    configuredPgBins: [],
+    allowedCommands: [],
+  });
 });
 
 test("what is typed comes before the environment, the environment before the file", async () => {
-  writeFileSync(file, `${HEAD}state: a/b\npgBin: [bin, /opt/bin]\ninventory: systems.yaml\n`);
+  writeFileSync(
+    file,
+    `${HEAD}state: a/b\npgBin: [bin, /opt/bin]\ninventory: systems.yaml\ncommands: [/opt/failover.sh]\n`,
+  );
   const fromFile = {
     state: join(dir, "a/b"),
     inventory: "systems.yaml",
     configuredPgBins: [join(dir, "bin"), "/opt/bin"],
+    allowedCommands: ["/opt/failover.sh"],
   };
   expect(await withConfiguration(io(), {})).toEqual(fromFile);
   const env = { FIREDRILL_STATE: "env-state", FIREDRILL_PG_BIN: "env-bin" };
@@ -43,7 +52,10 @@ test("what is typed comes before the environment, the environment before the fil
 });
 
 test("a variable that is empty counts as not set", async () => {
-  expect(await withConfiguration(io({ FIREDRILL_STATE: "" }), {})).toEqual({ configuredPgBins: [] });
+  expect(await withConfiguration(io({ FIREDRILL_STATE: "" }), {})).toEqual({
+    configuredPgBins: [],
+    allowedCommands: [],
+  });
 });
 
 describe("faults, with their places", () => {
@@ -54,6 +66,7 @@ describe("faults, with their places", () => {
     ["a text for a list", `${HEAD}pgBin: /usr/bin\n`, "3:8 WRONG_TYPE"],
     ["an empty path", `${HEAD}state: ""\n`, "3:8 EMPTY_VALUE"],
     ["a number for a path", `${HEAD}state: 12\n`, "3:8 WRONG_TYPE"],
+    ["a command that is no absolute path", `${HEAD}commands: [failover.sh]\n`, "3:12 INVALID_VALUE"],
     ["an anchor", `${HEAD}state: &a x\n`, "3:8 YAML_ANCHOR"],
     ["a field twice", `${HEAD}state: a\nstate: b\n`, "4:1 YAML_DUPLICATE_KEY"],
     ["nothing", "", "1:1 YAML_EMPTY"],

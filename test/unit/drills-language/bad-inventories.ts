@@ -10,6 +10,11 @@ const PASSWORD = "password: env:ORDERS_PASSWORD";
 const HOST = "host: orders.db.example";
 const PORT = "port: 5432";
 
+const CREDENTIALS = "    credentials: { user";
+/** Before the credentials; the first stands on line 12. */
+const nodes = (...written: readonly string[]): string =>
+  `    nodes:\n${written.map((node) => `      - ${node}\n`).join("")}${CREDENTIALS}`;
+
 export const BAD_INVENTORIES: readonly BadDocument[] = [
   bad("a playbook", "kind: Inventory", "kind: Playbook", "2:7 WRONG_KIND"),
   bad("no systems field", GOOD_INVENTORY.slice(GOOD_INVENTORY.indexOf("systems:")), "", "1:1 MISSING_FIELD"),
@@ -72,6 +77,49 @@ export const BAD_INVENTORIES: readonly BadDocument[] = [
     "    tier: 1\n",
     '    tier: 1\n    heartbeat: { schema: "a;b", interval: 1s }\n',
     "9:26 BAD_NAME",
+  ),
+  bad(
+    "two nodes of one name",
+    CREDENTIALS,
+    nodes("{ name: a, host: orders.db.example }", "{ name: a, host: other.db.example }"),
+    "13:9 DUPLICATE_NODE",
+  ),
+  bad(
+    "two nodes at one address",
+    CREDENTIALS,
+    nodes("{ name: a, host: orders.db.example }", "{ name: b, host: Orders.db.example, port: 5432 }"),
+    "13:9 NODE_ADDRESS",
+  ),
+  bad(
+    "an endpoint that no node has",
+    CREDENTIALS,
+    nodes("{ name: a, host: orders.db.example, port: 5433 }"),
+    "10:16 NODE_ENDPOINT",
+  ),
+  bad("a node without a host", CREDENTIALS, nodes("{ name: a }"), "12:9 MISSING_FIELD"),
+  bad(
+    "a node with an empty data directory",
+    CREDENTIALS,
+    nodes('{ name: a, host: orders.db.example, dataDir: "" }'),
+    "12:54 EMPTY_VALUE",
+  ),
+  bad(
+    "a command in one text",
+    CREDENTIALS,
+    nodes("{ name: a, host: orders.db.example, start: systemctl start postgresql }"),
+    "12:52 WRONG_TYPE",
+  ),
+  bad(
+    "a Patroni address with a password",
+    CREDENTIALS,
+    nodes('{ name: a, host: orders.db.example, patroni: "http://admin:hunter2@a:8008" }'),
+    "12:54 PLAINTEXT_SECRET",
+  ),
+  bad(
+    "a client path without hosts",
+    "primary: { host: orders.db.example, port: 5432 }",
+    "client: { hosts: [] }",
+    "10:24 INVALID_VALUE",
   ),
   bad("a template", "owner: team-orders", 'owner: "${{ params.owner }}"', "7:12 TEMPLATE_NOT_ALLOWED"),
   bad("an anchor", "owner: team-orders", "owner: &a team-orders", "7:12 YAML_ANCHOR"),

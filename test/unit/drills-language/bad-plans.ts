@@ -24,6 +24,16 @@ const SQL = "    - uses: verify/sql\n";
 const UNTIL = "{ type: string, default: latest }";
 const spoilt = (from: string, to: string): Change => ({ playbook: spoil(GOOD_PLAYBOOK, from, to) });
 const kill = (with_: string): string => spoil(GOOD_PLAYBOOK, DECLARE, `${KILL}${with_}`);
+const CHECK = "    - uses: postgres/replica-status\n";
+const ASK = "{ uses: approval, with: { question: May it begin? } }";
+const MAX_AGE = "maxAge: 26h }\n";
+const healthy = (check: string): string => spoil(kill(""), MAX_AGE, `${MAX_AGE}${CHECK}${check}`);
+const consented = (disaster: string): string =>
+  spoil(
+    spoil(spoil(GOOD_PLAYBOOK, DECLARE, disaster), MAX_AGE, `${MAX_AGE}${CHECK}`),
+    "phases:\n",
+    "guardrails: { allowProduction: true }\nphases:\n",
+  );
 /** Without the step that needs a system. */
 const OWN_SANDBOX = spoil(
   GOOD_PLAYBOOK,
@@ -109,10 +119,58 @@ export const BAD_PLANS: readonly BadPlan[] = [
     { playbook: spoil(OWN_SANDBOX, SQL, `${SQL}      when: system.tier == 1\n`), system: null },
     "p.yaml:28:13 MISSING_SYSTEM",
   ),
-  bad("disruption of production", { playbook: kill(""), system: "stock" }, "p.yaml:14:13 GUARD_PRODUCTION"),
+  bad(
+    "disruption of production",
+    { playbook: kill(""), system: "stock" },
+    "p.yaml:14:13 GUARD_PRODUCTION",
+    "p.yaml:14:13 GUARD_APPROVAL",
+    "p.yaml:14:13 GUARD_STEADY_STATE",
+  ),
   bad(
     "disruption of what is not labelled",
     { playbook: kill(""), system: "unlabelled" },
     "p.yaml:14:13 GUARD_PRODUCTION",
+    "p.yaml:14:13 GUARD_APPROVAL",
+    "p.yaml:14:13 GUARD_STEADY_STATE",
+  ),
+  bad("disruption that nobody checked health before", { playbook: kill("") }, "p.yaml:14:13 GUARD_STEADY_STATE"),
+  bad(
+    "a health check that may fail",
+    { playbook: healthy("      required: false\n") },
+    "p.yaml:16:13 GUARD_STEADY_STATE",
+  ),
+  bad(
+    "disruption without a system",
+    { playbook: healthy(""), system: null },
+    "p.yaml:11:13 MISSING_SYSTEM",
+    "p.yaml:13:13 MISSING_SYSTEM",
+    "p.yaml:15:13 MISSING_SYSTEM",
+  ),
+  bad(
+    "an approval after the disruption",
+    { playbook: consented(`${KILL}    - ${ASK}\n`), system: "stock" },
+    "p.yaml:16:13 GUARD_APPROVAL",
+  ),
+  bad(
+    "an approval that need not be given",
+    { playbook: consented(`    - ${ASK.replace(/ \}$/u, ", required: false }")}\n${KILL}`), system: "stock" },
+    "p.yaml:17:13 GUARD_APPROVAL",
+  ),
+  bad(
+    "an approval that is not waited for",
+    { playbook: consented(`    - ${ASK}\n${KILL}      needs: []\n`), system: "stock" },
+    "p.yaml:17:13 GUARD_APPROVAL",
+  ),
+  bad(
+    "a stop condition that asks a system without one",
+    {
+      playbook: spoil(
+        OWN_SANDBOX,
+        "phases:\n",
+        'guardrails: { stopWhen: [{ query: select 1, expect: "1" }] }\nphases:\n',
+      ),
+      system: null,
+    },
+    "p.yaml:8:35 MISSING_SYSTEM",
   ),
 ];

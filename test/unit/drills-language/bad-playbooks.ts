@@ -104,6 +104,9 @@ export const BAD_YAML: readonly BadDocument[] = [
   raw("a megabyte of commas", `a: [${"1,".repeat(500_000)}]`, "1:100001 YAML_TOO_MANY_NODES"),
 ];
 
+const PHASES = "phases:\n";
+const stopWhen = (condition: string): string => `guardrails: { stopWhen: [${condition}] }\n${PHASES}`;
+
 export const BAD_SHAPES: readonly BadDocument[] = [
   bad("another version", "firedrill/v1", "firedrill/v2", "1:13 WRONG_API_VERSION"),
   bad("a version that is no text", "firedrill/v1", "1", "1:13 WRONG_API_VERSION"),
@@ -131,6 +134,24 @@ export const BAD_SHAPES: readonly BadDocument[] = [
     "18:20 UNKNOWN_STEP_ID",
   ),
   bad("an empty disaster phase", `  disaster:\n${DECLARE}`, "  disaster: []\n", "13:3 EMPTY_PHASE"),
+  bad("a stop condition of no kind", PHASES, stopWhen("{ every: 1s }"), "8:26 STOP_CONDITION"),
+  bad(
+    "a stop condition of two kinds",
+    PHASES,
+    stopWhen('{ query: select 1, expect: "1", url: "http://a" }'),
+    "8:26 STOP_CONDITION",
+  ),
+  bad("a stop condition without an expectation", PHASES, stopWhen("{ query: select 1 }"), "8:26 STOP_CONDITION"),
+  bad("a stop condition's expectation", PHASES, stopWhen('{ query: select 1, expect: "> few" }'), "8:53 EXPECT_SYNTAX"),
+  bad("a stop condition's interval", PHASES, stopWhen('{ url: "http://a", every: 1 }'), "8:52 DURATION_NO_UNIT"),
+  bad("a stop condition's address", PHASES, stopWhen('{ url: "ftp://a" }'), "8:33 INVALID_VALUE"),
+  bad("a password in a stop condition", PHASES, stopWhen('{ url: "http://u:hunter2@a" }'), "8:33 PLAINTEXT_SECRET"),
+  bad(
+    "a template in a stop condition",
+    PHASES,
+    stopWhen('{ query: "select ${{ params.until }}", expect: "1" }'),
+    "8:35 TEMPLATE_NOT_ALLOWED",
+  ),
   bad("a phase without a value", `  disaster:\n${DECLARE}`, "  disaster:\n", "13:12 WRONG_TYPE"),
   bad("a verify phase whose only check may fail", SQL, `${SQL}      required: false\n`, "26:3 NO_REQUIRED_CHECK"),
   bad("a step that is a text", DECLARE, "    - disaster/declare\n", "14:7 WRONG_TYPE"),

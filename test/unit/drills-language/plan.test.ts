@@ -138,7 +138,12 @@ test("the whole inventory is in the plan, with absolute paths and references ins
     ["stock", "production"],
   ]);
   expect(plan.system?.backups).toEqual([{ kind: "directory", path: "/srv/drills/backups", wal: "/srv/drills/wal" }]);
-  expect(plan.system?.credentials).toEqual({ user: "drill", password: "env:ORDERS_PASSWORD", database: "orders" });
+  expect(plan.system?.credentials).toEqual({
+    user: "drill",
+    password: "env:ORDERS_PASSWORD",
+    database: "orders",
+    replication: null,
+  });
   const relative = spoil(GOOD_INVENTORY, "env:ORDERS_PASSWORD", "file:../secrets/orders");
   expect(mustPlan({ inventory: relative }).plan.system?.credentials.password).toBe("file:/srv/secrets/orders");
 });
@@ -158,7 +163,9 @@ test("a system without a label is unlabelled, and what is absent is null or empt
       tier: null,
       tags: {},
       endpoints: { primary: null, replicas: [] },
-      credentials: { user: null, password: null, database: null },
+      credentials: { user: null, password: null, database: null, replication: null },
+      nodes: [],
+      client: { hosts: [], targetSessionAttrs: "read-write" },
       backups: [],
       heartbeat: { schema: "firedrill", intervalMs: 1000 },
       newest: null,
@@ -174,13 +181,120 @@ test("without --system the one system that the steps name is the system under dr
   expect(mustPlan({ playbook: named, system: "stock" }).plan.system?.name).toBe("stock");
 });
 
-test("a disruptive step on production is planned when the playbook consents", () => {
-  const kill = spoil(GOOD_PLAYBOOK, "disaster/declare", "disaster/kill");
-  const consent = spoil(kill, "phases:\n", "guardrails: { allowProduction: true }\nphases:\n");
-  expect(mustPlan({ playbook: consent, system: "stock" }).plan.guardrails).toEqual({ allowProduction: true });
-  expect(
-    mustPlan({ playbook: kill, system: "orders" }).plan.steps.find(({ uses }) => uses === "disaster/kill")?.effect,
-  ).toBe("disruptive");
+const MAX_AGE = "maxAge: 26h }\n";
+const HEALTHY = spoil(
+  spoil(GOOD_PLAYBOOK, "disaster/declare", "disaster/kill"),
+  MAX_AGE,
+  `${MAX_AGE}    - uses: postgres/replica-status\n`,
+);
+
+test("a disruptive step on production is planned when the playbook consents and a person is asked before it", () => {
+  const asked = spoil(HEALTHY, "  disaster:\n", "    - { uses: approval, with: { question: May we? } }\n  disaster:\n");
+  const consent = spoil(asked, "phases:\n", "guardrails: { allowProduction: true }\nphases:\n");
+  const { guardrails } = mustPlan({ playbook: consent, system: "stock" }).plan;
+  expect(guardrails).toEqual({ allowProduction: true, stopWhen: [] });
+});
+
+test("a disruptive step elsewhere needs a health check in prepare only: a check, or a step that expects something", () => {
+  expect(step(HEALTHY, "disaster-kill")?.effect).toBe("disruptive");
+  const expecting = spoil(
+    spoil(GOOD_PLAYBOOK, "disaster/declare", "disaster/kill"),
+    MAX_AGE,
+    `${MAX_AGE}      expect: outputs.backup.sizeBytes > 0\n`,
+  );
+  expect(step(expecting, "disaster-kill")?.effect).toBe("disruptive");
+});
+
+test("stop conditions are in the plan as plain data, with their defaults", () => {
+  const playbook = spoil(
+    GOOD_PLAYBOOK,
+    "phases:\n",
+    `guardrails:
+  stopWhen:
+    - { title: Other systems answer, url: "http://a.example/health", status: 204 }
+    - { query: select count(*) from pg_stat_activity, expect: "< 90", every: 500ms, for: 3, whenUnknown: stop }
+    - { prometheus: { url: "http://metrics.example", query: up, expect: 1 }, timeout: 5s }
+phases:
+`,
+  );
+  const { plan } = mustPlan({ playbook });
+  const common = { everyMs: 1000, breaches: 1, timeoutMs: 2000, whenUnknown: "continue" };
+  expect(JSON.parse(JSON.stringify(plan.guardrails.stopWhen))).toEqual([
+    { ...common, title: "Other systems answer", look: { kind: "http", url: "http://a.example/health", status: 204 } },
+    {
+      ...common,
+      title: "select count(*) from pg_stat_activity",
+      look: { kind: "sql", query: "select count(*) from pg_stat_activity", expect: "< 90" },
+      everyMs: 500,
+      breaches: 3,
+      whenUnknown: "stop",
+    },
+    {
+      ...common,
+      title: "up",
+      look: { kind: "prometheus", url: "http://metrics.example", query: "up", expect: "1" },
+      timeoutMs: 5000,
+    },
+  ]);
+});
+
+const NODES = `    nodes:
+      - { name: a, host: orders.db.example, dataDir: ../data/a, bin: bin, supervisorPidFile: run/patroni.pid }
+      - { name: b, host: b.db.example, port: 5433, start: [systemctl, start, postgresql], patroni: "http://b:8008" }
+`;
+const CREDENTIALS = "    credentials: { user: drill, password: env:ORDERS_PASSWORD, database: orders }\n";
+
+test("the nodes of a system have absolute paths, and are the client path unless that is written", () => {
+  const inventory = spoil(GOOD_INVENTORY, CREDENTIALS, `${NODES}${CREDENTIALS}`);
+  const { system } = mustPlan({ inventory }).plan;
+  const bare = { dataDir: null, bin: null, start: null, stop: null, supervisorPidFile: null, patroni: null };
+  expect(system?.nodes).toEqual([
+    {
+      ...bare,
+      name: "a",
+      endpoint: { host: "orders.db.example", port: 5432 },
+      dataDir: "/srv/data/a",
+      bin: "/srv/drills/bin",
+      supervisorPidFile: "/srv/drills/run/patroni.pid",
+    },
+    {
+      ...bare,
+      name: "b",
+      endpoint: { host: "b.db.example", port: 5433 },
+      start: ["systemctl", "start", "postgresql"],
+      patroni: "http://b:8008",
+    },
+  ]);
+  expect(system?.client).toEqual({
+    hosts: [
+      { host: "orders.db.example", port: 5432 },
+      { host: "b.db.example", port: 5433 },
+    ],
+    targetSessionAttrs: "read-write",
+  });
+  const pooled = spoil(
+    inventory,
+    "port: 5432 }\n",
+    "port: 5432 }\n      client: { hosts: [{ host: pool.example, port: 6432 }], targetSessionAttrs: any }\n",
+  );
+  expect(mustPlan({ inventory: pooled }).plan.system?.client).toEqual({
+    hosts: [{ host: "pool.example", port: 6432 }],
+    targetSessionAttrs: "any",
+  });
+});
+
+test("without nodes they are made from the endpoints; standbys log in as written", () => {
+  const inventory = spoil(
+    spoil(GOOD_INVENTORY, "port: 5432 }\n", "port: 5432 }\n      replicas: [{ host: r.db.example }]\n"),
+    "database: orders }",
+    "database: orders, replication: { user: standby, passfile: ./pgpass } }",
+  );
+  const { system } = mustPlan({ inventory }).plan;
+  expect(system?.nodes.map(({ name, endpoint }) => [name, endpoint.host])).toEqual([
+    ["primary", "orders.db.example"],
+    ["replica-1", "r.db.example"],
+  ]);
+  expect(system?.credentials.replication).toEqual({ user: "standby", passfile: "/srv/drills/pgpass" });
 });
 
 test("a plan is frozen to its leaves, and the documents it came from with it", () => {

@@ -5,7 +5,16 @@ import { measure } from "../../../src/drills/measure.ts";
 import { escapeText } from "../../../src/evidence/report-html/html.ts";
 import { renderReport } from "../../../src/evidence/report-html/render-report.ts";
 import { groupMarks, niceTicks } from "../../../src/evidence/report-html/timeline-layout.ts";
-import { type Drill, failedDrill, hostileDrill, passedDrill, slowDrill } from "../../support/measure-report.ts";
+import {
+  type Drill,
+  failedDrill,
+  failoverDrill,
+  hostileDrill,
+  lossyDrill,
+  passedDrill,
+  slowDrill,
+  unpreparedDrill,
+} from "../../support/measure-report.ts";
 
 const report = ({ plan, journal }: Drill): string =>
   renderReport(measure(plan, journal.records), plan, journal.records);
@@ -21,6 +30,8 @@ describe("the report", () => {
     ["passed.html", passedDrill],
     ["failed.html", failedDrill],
     ["missed.html", slowDrill],
+    ["failover.html", failoverDrill],
+    ["failover-lost.html", lossyDrill],
   ])("%s is what it was", async (name, drill) => {
     await expect(report(drill())).toMatchFileSnapshot(golden(name));
   });
@@ -57,7 +68,7 @@ describe("the report", () => {
   });
 
   test("opens and closes every element in order", () => {
-    for (const drill of [passedDrill, failedDrill, slowDrill, hostileDrill])
+    for (const drill of [passedDrill, failedDrill, slowDrill, failoverDrill, lossyDrill, unpreparedDrill, hostileDrill])
       expect(unbalanced(report(drill()))).toEqual([]);
   });
 
@@ -105,13 +116,66 @@ describe("the report", () => {
     expect(page.match(/class="badge \w+">(?!<span class="sign")/u)).toBeNull();
   });
 
-  test("of an unfinished run can be drawn", () => {
-    const { plan, journal } = passedDrill();
-    const pages = journal.records.map((_, index) => {
+  test("never writes over the names of the steps, also where nothing set T0", () => {
+    const page = report(unpreparedDrill());
+    const [, x = "", anchor = "", width = ""] =
+      /<rect class="broken" x="([\d.]+)"[^>]*><title>[^<]*<\/title><\/rect>.*?<text class="label" x="([\d.]+)" y="\d+" text-anchor="(\w+)">✕/u.exec(
+        page,
+      ) ?? [];
+    expect(width).toBe("end");
+    // The text ends inside the bar, which is longer than it.
+    expect(Number(anchor)).toBeGreaterThan(Number(x) + 200);
+  });
+
+  test.each([
+    ["passed", passedDrill],
+    ["failover", failoverDrill],
+  ])("of an unfinished run can be drawn: %s", (_name, drill) => {
+    const { plan, journal } = drill();
+    const pages = journal.records.map((_record, index) => {
       const records = journal.records.slice(0, index + 1);
       return renderReport(measure(plan, records), plan, records);
     });
     expect(pages.every((page) => unbalanced(page).length === 0 && page.endsWith("</html>\n"))).toBe(true);
+  });
+});
+
+describe("a failover in the report", () => {
+  test("shows the segments, who took over and why, and what keeps the old primary out", () => {
+    const page = report(failoverDrill());
+    const texts = [
+      "Choice of the standby",
+      "most advanced of 2: 3.8 KiB before c",
+      "connect a.example:5432: ECONNREFUSED",
+      "0 of 48,210 acknowledged transactions lost",
+      "400 transactions and 25.0 KiB a second",
+      "fault/kill",
+      "Fail over to b?",
+      "go ahead",
+      "pg rewind",
+    ];
+    expect(texts.filter((text) => !page.includes(text))).toEqual([]);
+  });
+
+  test("says of a loss how much, from when to when, and where all of it is listed", () => {
+    const page = report(lossyDrill());
+    const texts = [
+      "Acknowledged writes from 2026-11-21 03:00:00.700 to 03:00:01.106 UTC are gone (36 of 48,210, 4 writers).",
+      "writer 1: 70 to 87; writer 2: 71 to 88",
+      "traffic/lost.jsonl",
+      "Compared: <code>lost_acknowledged</code>",
+    ];
+    expect(texts.filter((text) => !page.includes(text))).toEqual([]);
+  });
+
+  test("is left out of a restore, and the restore's parts out of a failover", () => {
+    const [restore, failover] = [report(passedDrill()), report(failoverDrill())];
+    for (const id of ["failover", "clients", "people"]) {
+      expect([id, restore.includes(`id="${id}"`), failover.includes(`id="${id}"`)]).toEqual([id, false, true]);
+    }
+    for (const id of ["source", "isolation"]) {
+      expect([id, restore.includes(`id="${id}"`), failover.includes(`id="${id}"`)]).toEqual([id, true, false]);
+    }
   });
 });
 

@@ -1,5 +1,6 @@
 import * as fc from "fast-check";
 import { expect, test } from "vitest";
+import type { Fact } from "../../../src/drills/facts.ts";
 import { measure } from "../../../src/drills/measure.ts";
 import type { RunResult } from "../../../src/drills/result.ts";
 import { runResultSchema } from "../../../src/drills/result.ts";
@@ -47,17 +48,36 @@ test("no jump of the wall clock changes a duration, a step or the RTO's verdict"
       expect(after.durations).toEqual(before.durations);
       expect(after.objectives.rto).toEqual(before.objectives.rto);
       expect(after.criticalPath).toEqual(before.criticalPath);
+      expect(after.segments).toEqual(before.segments);
+      expect(timesOf(after)).toEqual(timesOf(before));
       expect(after.steps.map((step) => step.duration)).toEqual(before.steps.map((step) => step.duration));
     }),
   );
 });
 
+/** What the canary's clock alone decides. */
+function timesOf({ loss: { lostAcknowledged: lost, replicationLag } }: RunResult): unknown {
+  return lost.status === "measured" ? [lost.time, lost.atLeastUs, replicationLag] : [lost, replicationLag];
+}
+
 function withJumps(records: readonly Recorded[], jumps: readonly (readonly [number, number])[]): readonly Recorded[] {
   return records.map((record, index) => {
     const shift = jumps.reduce((sum, [at, us]) => (index >= at % records.length ? sum + us : sum), 0);
     const moved = { ...record, wallUs: record.wallUs + shift };
-    return moved.type === "mark" ? { ...moved, data: { ...moved.data, wallUs: moved.data.wallUs + shift } } : moved;
+    if (moved.type === "mark") return { ...moved, data: { ...moved.data, wallUs: moved.data.wallUs + shift } };
+    return moved.type === "fact"
+      ? { ...moved, data: { ...moved.data, fact: withWall(moved.data.fact, shift) } }
+      : moved;
   });
+}
+
+/** Every instant in a fact, as the other clock would have it. */
+function withWall(fact: Fact, shift: number): Fact {
+  const text = JSON.stringify(fact, (key, value: unknown) =>
+    key === "wallUs" && typeof value === "number" ? value + shift : value,
+  );
+  // The decode boundary of the test: the same fact, with other wall times.
+  return JSON.parse(text) as Fact;
 }
 
 test("one more required check that fails never improves a result", () => {
@@ -105,14 +125,22 @@ test("what was not measured is neither a zero nor a pass", () => {
       expect(
         met.every((each) => each.value.status === "measured" && each.marginUs !== null && each.marginUs >= 0),
       ).toBe(true);
-      const numbers = [...Object.values(result.durations), ...Object.values(result.loss)];
+      const { lostAcknowledged: lost, replicationLag: _lag, ...ages } = result.loss;
+      const numbers = [
+        ...Object.values(result.durations),
+        ...result.segments.map(({ duration }) => duration),
+        ...Object.values(ages),
+        ...(lost.status === "measured" ? [lost.time] : []),
+      ];
       expect(numbers.filter((number) => !isHonest(number))).toEqual([]);
+      const watched = (result.observed.canary?.newestBeforeT0 ?? null) !== null;
+      expect(lost.status !== "measured" || lost.lost > 0 || watched).toBe(true);
     }),
   );
 });
 
 /** Either a reason and no number, or a number inside its bounds. */
-function isHonest(number: RunResult["durations"]["run"] | RunResult["loss"][keyof RunResult["loss"]]): boolean {
+function isHonest(number: RunResult["durations"]["run"] | RunResult["loss"]["newestSurvivorAge"]): boolean {
   if (number.status !== "measured") return !("valueUs" in number) && number.reason !== "";
   return 0 <= number.loUs && number.loUs <= number.valueUs && number.valueUs <= number.hiUs;
 }

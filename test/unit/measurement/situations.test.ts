@@ -7,10 +7,17 @@ import { drillPlan } from "../../support/measure-plan.ts";
 import type { Situation } from "../../support/measure-situation.ts";
 import { brokenSituations } from "../../support/measure-situations-broken.ts";
 import { failedSituations } from "../../support/measure-situations-failed.ts";
+import { failoverSituations } from "../../support/measure-situations-failover.ts";
 import { inconclusiveSituations } from "../../support/measure-situations-inconclusive.ts";
 import { soundSituations } from "../../support/measure-situations-sound.ts";
 
-const situations = [...soundSituations, ...failedSituations, ...inconclusiveSituations, ...brokenSituations];
+const situations = [
+  ...soundSituations,
+  ...failedSituations,
+  ...inconclusiveSituations,
+  ...brokenSituations,
+  ...failoverSituations,
+];
 
 describe("a situation and what it comes to", () => {
   test.each(situations)("$name: $result", (situation) => {

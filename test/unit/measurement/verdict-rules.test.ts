@@ -24,6 +24,7 @@ const fine: Findings = {
   finished: true,
   cleanup: { status: "verified", problem: null },
   checks: [check],
+  integrity: null,
   actions: [],
   inDoubt: [],
   halts: [],
@@ -42,6 +43,7 @@ const causes: readonly (readonly [RuleName, (findings: Findings) => Findings])[]
   ["DEADLINE", (it) => ({ ...it, deadlines: [{ what: "phase 'recover'", step: null }] })],
   ["SUBJECT_FAILED", (it) => ({ ...it, actions: [...it.actions, { step: "b", state: "subject", message: "m" }] })],
   ["CHECK_FAILED", (it) => ({ ...it, checks: [...it.checks, { ...check, step: "c", status: "failed" }] })],
+  ["DATA_INTEGRITY", (it) => ({ ...it, integrity: { message: "m", step: "ledger" } })],
   ["NOT_RECOVERED", (it) => ({ ...it, rto: { verdict: "missed", reason: "r", recovered: false } })],
   ["OBJECTIVE_MISSED", (it) => ({ ...it, rpo: { verdict: "missed", reason: "r" } })],
   ["UNFINISHED", (it) => ({ ...it, finished: false })],
@@ -59,7 +61,13 @@ const causes: readonly (readonly [RuleName, (findings: Findings) => Findings])[]
 ];
 
 /** With anything else failed, a deadline is part of the failure. */
-const FAILING = new Set<RuleName>(["SUBJECT_FAILED", "CHECK_FAILED", "NOT_RECOVERED", "OBJECTIVE_MISSED"]);
+const FAILING = new Set<RuleName>([
+  "SUBJECT_FAILED",
+  "CHECK_FAILED",
+  "DATA_INTEGRITY",
+  "NOT_RECOVERED",
+  "OBJECTIVE_MISSED",
+]);
 
 test("nothing to say is a pass", () => {
   expect(decide(fine)).toMatchObject({ result: "passed", exitCode: 0, rule: "ALL_MET" });

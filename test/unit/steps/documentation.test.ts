@@ -13,6 +13,7 @@ import { freshnessStep } from "../../../src/steps/verify/freshness.ts";
 import { rowsStep } from "../../../src/steps/verify/rows.ts";
 import { schemaStep } from "../../../src/steps/verify/schema.ts";
 import { sqlStep } from "../../../src/steps/verify/sql.ts";
+import { fakeTraffic } from "../../support/traffic-fake.ts";
 
 const root = join(import.meta.dirname, "../../..");
 const page = readFileSync(join(root, "docs/checks.md"), "utf8");
@@ -23,6 +24,7 @@ const deps = {
   content: { fingerprint: nothing, schema: nothing },
   baselines: { read: nothing },
   pages: { verify: nothing },
+  traffic: fakeTraffic(),
 };
 const steps: readonly Step[] = [
   sqlStep(deps),

@@ -1,0 +1,96 @@
+import { copyFile, lchown, mkdir, readdir, readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { nodeDatabase } from "../../../drills/node-database.ts";
+import { readControlFile } from "../../../formats/postgres/control-file.ts";
+import { parseWalFileName } from "../../../formats/postgres/wal-file-name.ts";
+import { formatConninfo } from "../conninfo.ts";
+import { HeldFolder } from "../held-folder.ts";
+import type { Divergence } from "./divergence.ts";
+import { restoreOwnFiles, writeNote } from "./own-files.ts";
+import { isFolder } from "./rebuild-place.ts";
+import type { RebuildWork } from "./rebuild-deps.ts";
+import { configFile, runServerTool } from "./run-server-tool.ts";
+
+/** Folder of a pg_rewind of the server's major, or why there is none. */
+export async function findRewind({ deps, request, primary, watch }: RebuildWork): Promise<string | null> {
+  const found = await deps.binaries.all(watch.signal);
+  const fitting = found.filter(({ major, tools }) => major === primary.major && tools.has("pg_rewind"));
+  return (fitting.find(({ bin }) => bin === request.node.bin) ?? fitting[0])?.bin ?? null;
+}
+
+/**
+ * Takes the server back to where the histories part, and brings what the primary changed since. It fails where pages carry neither checksums nor
+ * hint-bit records, and where WAL is gone. Until it is done the data directory is no database: the note says so. Throws `REBUILD_REWIND`.
+ */
+export async function rewind(work: RebuildWork, bin: string, diverged: Divergence): Promise<void> {
+  const { deps, request, place, watch } = work;
+  if (!request.discardDivergent) await keepDivergentWal(work, diverged);
+  await deps.replication.checkpoint(request.system, request.primary, watch.signal);
+  await writeNote(place, { rewinding: true, done: null, bytes: null });
+  // The single-user server that ends the recovery refuses to be a standby.
+  await using folder = await HeldFolder.open(place.dataDir);
+  await folder.remove("standby.signal");
+  await endRecovery(work, bin);
+  await runRewind(work, bin);
+  await restoreOwnFiles(place, place.dataDir);
+  await writeNote(place, { rewinding: false, done: "pg_rewind", bytes: null });
+}
+
+/**
+ * A crashed server has to be recovered first. pg_rewind would do it, but that recovery removes the very WAL which pg_rewind then looks for
+ * (seen with 15): so it is done here, and keeps all.
+ */
+async function endRecovery(work: RebuildWork, bin: string): Promise<void> {
+  const { state } = readControlFile(await readFile(join(work.place.dataDir, "global/pg_control")));
+  if (state === "shut down" || state === "shut down in recovery") return;
+  const config = await configFile(work.place.own);
+  const settings = ["-c", `wal_keep_size=${KEEP_ALL_MB}`, ...(config === null ? [] : ["-c", `config_file=${config}`])];
+  const args = ["--single", "-D", work.place.dataDir, ...settings, "template1"];
+  await runServerTool(work, { program: join(bin, "postgres"), args });
+}
+
+const KEEP_ALL_MB = 1_000_000_000;
+
+async function runRewind(work: RebuildWork, bin: string): Promise<void> {
+  const { deps, request, place } = work;
+  const { host, port, user, database, password } = nodeDatabase(request.system, request.primary);
+  const source = formatConninfo(
+    new Map([
+      ["host", host],
+      ["port", String(port)],
+      ["user", user],
+      ["dbname", database],
+    ]),
+  );
+  const config = await configFile(place.own);
+  const args = [
+    "-D",
+    place.dataDir,
+    `--source-server=${source}`,
+    ...(config === null ? [] : [`--config-file=${config}`]),
+  ];
+  const secret = password === null ? {} : { PGPASSWORD: await deps.secret(password) };
+  const env = { PGAPPNAME: "firedrill", PGCONNECT_TIMEOUT: "10", ...secret };
+  await runServerTool(work, { program: join(bin, "pg_rewind"), args, env });
+}
+
+/** pg_rewind takes away what only this server has: the WAL past the fork is all of it. */
+async function keepDivergentWal({ place }: RebuildWork, diverged: Divergence): Promise<void> {
+  if (diverged.kind !== "diverged") return;
+  const from = join(place.dataDir, "pg_wal");
+  const into = join(place.diverged, "pg_wal");
+  if (!(await isFolder(into))) await mkdir(into, { recursive: true, mode: 0o700 });
+  for (const name of await readdir(from)) {
+    const parsed = parseWalFileName(name, SMALLEST_SEGMENT);
+    if (parsed?.kind !== "segment" && parsed?.kind !== "timeline-history") continue;
+    if (parsed.kind === "segment" && parsed.timeline !== diverged.timeline) continue;
+    await copyFile(join(from, name), join(into, name));
+    await lchown(join(into, name), place.owner.uid, place.owner.gid);
+  }
+  await copyFile(join(place.dataDir, "global/pg_control"), join(place.diverged, "pg_control"));
+  for (const path of [join(place.diverged, "pg_control"), into, place.diverged])
+    await lchown(path, place.owner.uid, place.owner.gid);
+}
+
+/** Any size does for telling a segment's name: the smallest takes every one. */
+const SMALLEST_SEGMENT = 0x10_0000;

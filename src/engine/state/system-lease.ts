@@ -1,0 +1,123 @@
+/**
+ * One disruptive run per system and state directory: a lock that dies with its holder, and an epoch that rises with each taking.
+ *
+ * Owns: `systems/<name>/lock` and `epoch.json`. Does not: know what a run does to the system.
+ *
+ * Invariants
+ *  E1  The epoch on disk is raised only by who holds the lock.
+ *  E2  Whoever finds another epoch, another run or another lock file than its own has lost the system, and never gets it back.
+ */
+import { statSync } from "node:fs";
+import { chmod, mkdir } from "node:fs/promises";
+import { join } from "node:path";
+import { z } from "zod";
+import { StepError } from "../../drills/step-error.ts";
+import { writeJsonAtomic } from "../../support/atomic-file.ts";
+import { FiredrillError } from "../../support/errors.ts";
+import { type HeldLock, tryLock } from "./exclusive-lock.ts";
+import { readDocument } from "./state-directory.ts";
+
+/** Held from before the run's folder exists until after its cleanup. */
+export interface SystemLease extends Disposable {
+  readonly system: string;
+  readonly epoch: number;
+  /** Throws `StepError` `STALE_EPOCH`. Reads one small file. */
+  requireCurrent(): Promise<void>;
+}
+
+/** Who holds a system, or held it last. The lock decides, not this. */
+export interface SystemHolder {
+  readonly epoch: number;
+  readonly run: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly sinceWallUs: number;
+}
+
+const VERSION = "firedrill/system-epoch/v1";
+const holderSchema = z.object({
+  schemaVersion: z.string(),
+  epoch: z.int(),
+  run: z.string(),
+  pid: z.int(),
+  host: z.string(),
+  sinceWallUs: z.int(),
+});
+
+/** Throws `SYSTEM_BUSY` naming the holder. Held, but nobody's yet: `takeLease` writes down whose. */
+export async function lockSystem(root: string, system: string): Promise<HeldLock> {
+  const dir = systemDir(root, system);
+  await mkdir(dir, { recursive: true, mode: 0o700 });
+  await chmod(join(root, "systems"), 0o700);
+  const lock = tryLock(join(dir, "lock"));
+  if (lock !== null) return lock;
+  const holder = await readHolder(root, system);
+  const who =
+    holder === null
+      ? "another process"
+      : `run ${holder.run} (process ${holder.pid} on ${holder.host}, since ${new Date(holder.sinceWallUs / 1000).toISOString()})`;
+  throw new FiredrillError("SYSTEM_BUSY", `System ${system} is held by ${who}: one disruptive run at a time.`, {
+    hint: "Wait for it to end, or stop it with `firedrill halt <run> --who <name> --reason <text>`.",
+    details: holder === null ? {} : { run: holder.run, pid: holder.pid, host: holder.host },
+  });
+}
+
+export interface LeaseRequest {
+  readonly root: string;
+  readonly system: string;
+  readonly run: string;
+  readonly pid: number;
+  readonly host: string;
+  readonly wallUs: number;
+}
+
+/** Raises the epoch (E1). The lease owns the lock from here on; when this throws the caller still does. */
+export async function takeLease(lock: HeldLock, request: LeaseRequest): Promise<SystemLease> {
+  const { root, system, run, pid, host, wallUs } = request;
+  const epoch = ((await readHolder(root, system))?.epoch ?? 0) + 1;
+  const holder: SystemHolder = { epoch, run, pid, host, sinceWallUs: wallUs };
+  await writeJsonAtomic(epochPath(root, system), { schemaVersion: VERSION, ...holder });
+  const file = identityOf(lock.path);
+  return {
+    system,
+    epoch,
+    async requireCurrent() {
+      if (identityOf(lock.path) !== file) throw stale(system, "the lock's file is not the one that was locked"); // E2
+      const now = await readHolder(root, system);
+      if (now?.epoch === epoch && now.run === run) return;
+      throw stale(system, now === null ? "its epoch is gone" : `run ${now.run} holds it with epoch ${now.epoch}`); // E2
+    },
+    [Symbol.dispose]: () => lock[Symbol.dispose](),
+  };
+}
+
+/** For a run that holds no system and asks all the same. */
+export function stale(system: string, why: string): StepError {
+  return new StepError("permanent", "STALE_EPOCH", `This run does not hold ${system} any more: ${why}.`, {
+    hint: "Nothing was done to it by this step. Look at the system, then at `firedrill status`.",
+  });
+}
+
+async function readHolder(root: string, system: string): Promise<SystemHolder | null> {
+  return readDocument(epochPath(root, system), VERSION, holderSchema);
+}
+
+function epochPath(root: string, system: string): string {
+  return join(systemDir(root, system), "epoch.json");
+}
+
+const NAME = /^[a-z0-9][a-z0-9-]{0,62}$/u;
+
+/** Names become paths: a plan that was edited by hand could hold any. */
+function systemDir(root: string, system: string): string {
+  if (NAME.test(system)) return join(root, "systems", system);
+  throw new FiredrillError("STATE_UNREADABLE", "The plan's system has a name that no inventory takes.", {
+    hint: "Make the plan again from its playbook.",
+  });
+}
+
+/** Null when there is none. */
+function identityOf(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? null : `${found.dev}:${found.ino}`;
+}

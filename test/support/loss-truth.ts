@@ -1,0 +1,139 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import { basename, dirname, join } from "node:path";
+import { startServer } from "../../src/databases/postgres/lab/start-server.ts";
+import { nodeDatabase } from "../../src/drills/node-database.ts";
+import type { Session } from "../../src/steps/ports/postgres.ts";
+import type { HaCluster } from "./ha-cluster.ts";
+import { openSession, serviceUser, testBinaries } from "./pg-machine.ts";
+
+/** What is true of a failover, found out without the program: by the servers themselves and the writers' own file. */
+export interface LossTruth {
+  /** `writer/seq` of every transaction that a writer was acknowledged. */
+  readonly acknowledged: ReadonlySet<string>;
+  /** In the new primary's table, before cleanup. */
+  readonly survivors: ReadonlySet<string>;
+  readonly lost: readonly string[];
+  /** Commit times of the lost in the old primary's data directory, its own clock; null when nothing is lost. */
+  readonly lostBetween: { readonly firstUs: number; readonly lastUs: number } | null;
+}
+
+/** A playbook's last step asks this address and waits: so long the tables are still there. */
+export interface TruthDesk extends AsyncDisposable {
+  readonly url: string;
+  survivors(): ReadonlySet<string>;
+}
+
+export async function openTruthDesk(ha: HaCluster): Promise<TruthDesk> {
+  let found: ReadonlySet<string> | null = null;
+  let asked: Promise<void> | null = null;
+  const server = createServer((_request, response) => {
+    asked ??= readSurvivors(ha).then((rows) => void (found = rows));
+    response.writeHead(found === null ? 503 : 200).end();
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const port = typeof address === "object" ? address?.port : 0;
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    survivors: () => found ?? new Set(),
+    [Symbol.asyncDispose]: async () => {
+      server.closeAllConnections();
+      server.close();
+    },
+  };
+}
+
+/** The playbook with one more step at its end, in phase return. */
+export function waitingForTruth(playbook: string, { url }: TruthDesk): string {
+  return `${playbook}    - id: truth\n      uses: wait/until\n      with: { url: "${url}" }\n`;
+}
+
+async function readSurvivors({ system }: HaCluster): Promise<ReadonlySet<string>> {
+  for (const node of system.nodes) {
+    try {
+      await using session = await openSession(nodeDatabase(system, node));
+      const [row] = await session.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
+      if (row?.standby === false) return new Set((await markers(session)).map(({ key }) => key));
+    } catch {
+      // It is down.
+    }
+  }
+  throw new Error("no primary answers");
+}
+
+interface Marker {
+  readonly key: string;
+  readonly committedUs: number;
+}
+
+async function markers(session: Session): Promise<readonly Marker[]> {
+  const [table] = await session.query<{ name: string }>(
+    "select c.oid::regclass::text as name from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'payload' where c.relnamespace = 'firedrill'::regnamespace",
+  );
+  if (table === undefined) throw new Error("there is no canary table");
+  const rows = await session.query<{ key: string; at: string }>(
+    `select writer || '/' || seq as key, (extract(epoch from pg_xact_commit_timestamp(xmin)) * 1000000)::bigint::text as at from ${table.name}`,
+  );
+  return rows.map(({ key, at }) => ({ key, committedUs: Number(at) }));
+}
+
+/** `ha` must have been made with `track_commit_timestamp`, the drill run without `discardDivergent`. The kept data directory is removed. */
+export async function lossTruth(ha: HaCluster, runDir: string, survivors: ReadonlySet<string>): Promise<LossTruth> {
+  const acknowledged = readAcknowledged(runDir);
+  const lost = [...acknowledged].filter((key) => !survivors.has(key));
+  const kept = keptDirectory(ha);
+  const old = kept === null ? null : await readAside(kept);
+  if (kept !== null) await rm(kept, { recursive: true, force: true });
+  if (lost.length === 0) return { acknowledged, survivors, lost, lostBetween: null };
+  if (old === null) throw new Error(`${lost.length} are lost, and no data directory of the old primary was kept`);
+  const times = lost.map((key) => {
+    const at = old.get(key);
+    if (at === undefined) throw new Error(`${key} was acknowledged and is in neither data directory`);
+    return at;
+  });
+  return {
+    acknowledged,
+    survivors,
+    lost,
+    lostBetween: { firstUs: times.reduce((a, b) => Math.min(a, b)), lastUs: times.reduce((a, b) => Math.max(a, b)) },
+  };
+}
+
+/** Read by itself: a line `a <monotonic> <writer> <seq> <lsn>` is an acknowledgement. */
+function readAcknowledged(runDir: string): ReadonlySet<string> {
+  const files = readdirSync(runDir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ledger"));
+  const lines = files.flatMap((name) => readFileSync(join(runDir, name), "utf8").split("\n"));
+  return new Set(lines.filter((line) => line.startsWith("a ")).map((line) => line.split(" ").slice(2, 4).join("/")));
+}
+
+function keptDirectory({ system }: HaCluster): string | null {
+  for (const { dataDir } of system.nodes) {
+    if (dataDir === null) continue;
+    const kept = readdirSync(dirname(dataDir)).find((name) => name.startsWith(`${basename(dataDir)}.diverged-`));
+    if (kept !== undefined) return join(dirname(dataDir), kept);
+  }
+  return null;
+}
+
+/** Starts the old primary as it was, aside, with a socket only it has. */
+async function readAside(dataDir: string): Promise<ReadonlyMap<string, number>> {
+  const signal = AbortSignal.timeout(60_000);
+  await rm(join(dataDir, "standby.signal"), { force: true });
+  const major = Number(readFileSync(join(dataDir, "PG_VERSION"), "utf8").trim());
+  await using server = await startServer({
+    binaries: await testBinaries().forMajor(major, signal),
+    dataDir,
+    socketDir: `${dataDir}-socket`,
+    logPath: `${dataDir}.log`,
+    user: serviceUser,
+    superuser: "postgres",
+    port: 0,
+    archiveDir: null,
+    settings: { track_commit_timestamp: "on", synchronous_standby_names: "", max_connections: "50", shared_buffers: "16MB" },
+    signal,
+  });
+  await using session = await openSession(server.database);
+  return new Map((await markers(session)).map(({ key, committedUs }) => [key, committedUs]));
+}
