@@ -51,16 +51,18 @@ export function waitingForTruth(playbook: string, { url }: TruthDesk): string {
 }
 
 async function readSurvivors({ system }: HaCluster): Promise<ReadonlySet<string>> {
+  const reasons: string[] = [];
   for (const node of system.nodes) {
     try {
       await using session = await openSession(nodeDatabase(system, node));
       const [row] = await session.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
       if (row?.standby === false) return new Set((await markers(session)).map(({ key }) => key));
-    } catch {
+    } catch (error) {
       // It is down.
+      reasons.push(String(error));
     }
   }
-  throw new Error("no primary answers");
+  throw new Error(`no primary answers: ${reasons.join("; ")}`);
 }
 
 interface Marker {
@@ -70,7 +72,7 @@ interface Marker {
 
 async function markers(session: Session): Promise<readonly Marker[]> {
   const [table] = await session.query<{ name: string }>(
-    "select c.oid::regclass::text as name from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'payload' where c.relnamespace = 'firedrill'::regnamespace",
+    "select c.oid::regclass::text as name from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'payload' where c.relnamespace = to_regnamespace('firedrill_canary')",
   );
   if (table === undefined) throw new Error("there is no canary table");
   const rows = await session.query<{ key: string; at: string }>(
@@ -85,7 +87,7 @@ export async function lossTruth(ha: HaCluster, runDir: string, survivors: Readon
   const lost = [...acknowledged].filter((key) => !survivors.has(key));
   const kept = keptDirectory(ha);
   const old = kept === null ? null : await readAside(kept);
-  if (kept !== null) await rm(kept, { recursive: true, force: true });
+  for (const name of kept === null ? [] : [kept, `${kept}-socket`, `${kept}.log`]) await rm(name, { recursive: true, force: true });
   if (lost.length === 0) return { acknowledged, survivors, lost, lostBetween: null };
   if (old === null) throw new Error(`${lost.length} are lost, and no data directory of the old primary was kept`);
   const times = lost.map((key) => {
@@ -120,7 +122,8 @@ function keptDirectory({ system }: HaCluster): string | null {
 /** Starts the old primary as it was, aside, with a socket only it has. */
 async function readAside(dataDir: string): Promise<ReadonlyMap<string, number>> {
   const signal = AbortSignal.timeout(60_000);
-  await rm(join(dataDir, "standby.signal"), { force: true });
+  // What the killed server and the fence left: the one would be taken for a running server, the other makes it a standby.
+  for (const name of ["postmaster.pid", "standby.signal"]) await rm(join(dataDir, name), { force: true });
   const major = Number(readFileSync(join(dataDir, "PG_VERSION"), "utf8").trim());
   await using server = await startServer({
     binaries: await testBinaries().forMajor(major, signal),

@@ -85,7 +85,13 @@ function configuration(lab: PatroniLab, node: PatroniNode): object {
       pgpass: join(dir, node.name, "pgpass"),
       basebackup: ["no-sync", { checkpoint: "fast" }],
       authentication: { superuser: login, replication: login },
-      parameters: { unix_socket_directories: ".", fsync: "off", shared_buffers: "16MB", log_checkpoints: "off" },
+      // Not in the data directory: pg_rewind takes no sockets.
+      parameters: {
+        unix_socket_directories: join(dir, node.name),
+        fsync: "off",
+        shared_buffers: "16MB",
+        log_checkpoints: "off",
+      },
     },
     watchdog: { mode: "off" },
   };

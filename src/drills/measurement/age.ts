@@ -4,7 +4,7 @@ import type { Moment } from "./timeline.ts";
 
 export const SKEW_NOTE = "the skew between the writer's clock and this machine's was not measured";
 
-export interface AgeInput {
+interface AgeInput {
   readonly t0: Moment;
   readonly newestWallUs: number;
   /** How much less than the age the loss may be, on top of the clocks. */

@@ -13,7 +13,7 @@ import { measured, type Moment } from "./timeline.ts";
  * 2. A prober that was silent, or did not watch at T0, saw nothing: that is no outage of nothing.
  */
 
-export interface ClientView {
+interface ClientView {
   /** Traffic ran. */
   readonly watched: boolean;
   readonly last: SeenFact<"client_outages"> | null;
@@ -41,7 +41,7 @@ export function outageClient(view: ClientView, t0: Moment | null): Duration {
 const unknown = (reason: string): Duration => ({ status: "not_measured", reason });
 
 /** 1. What failed within one probe of T0's earliest instant may have been its doing. */
-export function outageAt(fact: ClientOutages, t0: Moment): ClientOutage | undefined {
+function outageAt(fact: ClientOutages, t0: Moment): ClientOutage | undefined {
   const earliestUs = t0.monoUs - t0.resolutionUs - fact.probeIntervalUs;
   return fact.outages.find(
     ({ firstFailed, firstWrite }) =>
@@ -83,7 +83,7 @@ function longestProbeUs(fact: ClientOutages, hosts: number): number {
 }
 
 /** When clients noticed, or why that cannot be said. The instant lies after the last good probe. */
-export type Detection =
+type Detection =
   | { readonly kind: "seen"; readonly at: Moment; readonly reason: string }
   | { readonly kind: "unseen"; readonly why: string };
 

@@ -7,7 +7,7 @@ import type { Moment } from "./timeline.ts";
 /** A human answer is read from a file that somebody else writes. */
 const ANSWER_RESOLUTION_US = 10_000;
 
-export interface Decision {
+interface Decision {
   readonly at: Moment;
   readonly note: string | null;
 }

@@ -31,7 +31,7 @@ export function seenFacts<K extends Fact["kind"]>(
   );
 }
 
-export function isKind<K extends Fact["kind"]>(fact: Fact, kind: K): fact is FactOf<K> {
+function isKind<K extends Fact["kind"]>(fact: Fact, kind: K): fact is FactOf<K> {
   return fact.kind === kind;
 }
 

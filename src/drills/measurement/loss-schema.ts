@@ -25,7 +25,7 @@ export const canaryCountsSchema = z.object({
 });
 
 /** What is gone, as the ledger of the writers has it. */
-export const lostRowsSchema = z.object({
+const lostRowsSchema = z.object({
   first: acknowledgedSchema,
   last: acknowledgedSchema,
   spanUs: microseconds.describe("From the first lost acknowledgement to the last, by the monotonic clock."),

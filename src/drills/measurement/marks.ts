@@ -78,7 +78,7 @@ function detected(sources: Sources, T0: MarkReading): MarkReading {
   if (first !== undefined) return fromStep(sources, first);
   const injected = sources.plan.steps.some((step) => step.phase === "disaster" && step.effect === "disruptive");
   if (!injected) return notApplicable("T1", "the disaster was declared, not injected: there was nothing to detect");
-  const detection = true ? ({ kind: "unseen", why: "x" } as ReturnType<typeof detectionBy>) : detectionBy(clientView(sources.plan, sources.records), T0.moment);
+  const detection = detectionBy(clientView(sources.plan, sources.records), T0.moment);
   if (detection.kind === "unseen") return missing("T1", detection.why);
   return reading(sources, "T1", detection.at, "prober", detection.reason);
 }

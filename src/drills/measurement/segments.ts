@@ -38,7 +38,7 @@ export const segmentSchema = z.object({
   atUs: microseconds.describe("Where it begins, on the run's time line."),
   duration: durationSchema,
 });
-export type Segment = Readonly<z.infer<typeof segmentSchema>>;
+type Segment = Readonly<z.infer<typeof segmentSchema>>;
 
 interface Place {
   readonly point: Point;

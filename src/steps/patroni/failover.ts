@@ -52,6 +52,7 @@ async function failOver(
   const nodes = patroniNodes(system);
   const to = wish.to === undefined ? null : nodeNamed(system, wish.to);
   const before = oldPrimary(system, ctx).name;
+  const begun = instant(ctx.clock);
   const [looks, views, login] = await Promise.all([
     lookAround(patroni, nodes, ctx),
     replication.observe(system, system.nodes, { timeoutMs: OBSERVE_MS, signal: ctx.signal }),
@@ -62,8 +63,9 @@ async function failOver(
   if (request === null && !over && knownViews(looks).some(({ paused }) => paused))
     throw pausedError("a failover needs `to`");
   if (request !== null) await ctx.requireCurrent();
-  const asked = instant(ctx.clock);
-  const since = request === null ? (ctx.replication()?.at ?? asked) : asked;
+  // When it was over before anybody looked, it came some time since replication was looked at last.
+  const since = over ? (ctx.replication()?.at ?? begun) : begun;
+  const asked = request === null ? begun : instant(ctx.clock);
   const limits = { withinMs: wish.within, settleMs: SETTLE_MS };
   const move = { system, nodes: inOrder(nodes, to), before, since, login, request, ...limits };
   const taken = await handOver(patroni, move, ctx);
@@ -71,11 +73,7 @@ async function failOver(
   const members = knownViews(looks)[0]?.members ?? [];
   const candidates = candidatesOf(members, before, { looks, views, system });
   const reason = request === null ? BY_ITSELF : "asked for";
-  return recordHandover(
-    deps,
-    { system, taken, before, reason, candidates, asked: request === null ? since : asked },
-    ctx,
-  );
+  return recordHandover(deps, { system, taken, before, reason, candidates, asked }, ctx);
 }
 
 const BY_ITSELF = "Patroni failed over by itself after the leader key expired";

@@ -7,6 +7,7 @@ import type { PrimaryView, Replication } from "../ports/replication.ts";
 import type { Traffic } from "../ports/traffic.ts";
 import { type Chosen, chooseStandby } from "./choose-standby.ts";
 import { knownPosition, requireWithinLag } from "./known-position.ts";
+import { firstWrite, markPromoted } from "./mark-service.ts";
 import {
   becamePrimary,
   markService,
@@ -75,9 +76,10 @@ async function promote(
   const server = await replication.promote(system, standby.node, signal);
   const move = { views: wish.repoint ? views : [], primary: standby.node, forkLsn: server.lsn };
   const repointing = repointStandbys(replication, system, move, signal);
+  const writing = firstWrite(replication, system, standby.node, ctx);
   const record = { node: standby.node, reason, candidates, known, fromTimeline: standby.timeline, server };
   const outputs = await recordPromotion(system, record, ctx);
-  await markService(replication, system, record, ctx);
+  await markPromoted(standby.node, server, await writing, ctx);
   await sayRepointed(await repointing, ctx);
   return outputs;
 }

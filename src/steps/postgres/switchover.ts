@@ -6,6 +6,7 @@ import { sizeBytes } from "../../support/size.ts";
 import type { PromotedServer } from "../ports/replication.ts";
 import { planFence } from "./fence-resource.ts";
 import { knownPosition } from "./known-position.ts";
+import { firstWrite, markPromoted } from "./mark-service.ts";
 import {
   type PromotionRecord,
   becamePrimary,
@@ -75,9 +76,9 @@ async function switchOver(
   const handover = await handOver(deps, system, plan, wish, ctx);
   const move = { views: wish.repoint ? plan.views : [], primary: plan.target.node, forkLsn: handover.server.lsn };
   const repointing = repointStandbys(replication, system, move, ctx.signal);
-  const record = recordOf(plan, handover);
-  const outputs = await recordPromotion(system, record, ctx);
-  await markService(replication, system, record, ctx);
+  const writing = firstWrite(replication, system, plan.target.node, ctx);
+  const outputs = await recordPromotion(system, recordOf(plan, handover), ctx);
+  await markPromoted(plan.target.node, handover.server, await writing, ctx);
   await sayRepointed(await repointing, ctx);
   await ctx.ledger.created(fence.id, fence.locator);
   await comeBack(deps, system, plan, ctx);

@@ -19,15 +19,28 @@ beforeAll(async () => {
 });
 afterAll(() => ha[Symbol.asyncDispose]());
 
+/** Starts traffic, says so, and waits to be killed. */
+const ENGINE = `
+  const { createTraffic } = await import("./src/canary/traffic.ts");
+  const { canaryDeps } = await import("./test/support/canary-lab.ts");
+  const ref = await createTraffic(canaryDeps).start(JSON.parse(process.argv[1]), new AbortController().signal);
+  console.log(JSON.stringify(ref));
+  setInterval(() => undefined, 1000);
+`;
+
 test("the processes live on when the engine dies, and the next one finds them and starts no second copy", async () => {
   await using lab = canaryLab(ha);
   const { traffic, installation } = lab;
   const planned = lab.plan();
   await traffic.prepare(planned, signal);
-  const engineMain = join(import.meta.dirname, "../../support/canary-engine-main.ts");
-  const engine = spawn(process.execPath, ["--no-warnings", engineMain, JSON.stringify(planned)], {
-    stdio: ["ignore", "pipe", "inherit"],
-  });
+  const engine = spawn(
+    process.execPath,
+    ["--no-warnings", "--input-type=module", "-e", ENGINE, JSON.stringify(planned)],
+    {
+      cwd: join(import.meta.dirname, "../../.."),
+      stdio: ["ignore", "pipe", "inherit"],
+    },
+  );
   const [line] = (await once(engine.stdout, "data")) as [Buffer];
   const begun = trafficRefSchema.parse(JSON.parse(String(line)));
   engine.kill("SIGKILL");

@@ -145,6 +145,17 @@ describe("postgres/promote", () => {
     expect(await standby.query("select one from late")).toEqual([{ one: 1 }]);
   });
 
+  test("where commits wait for a standby, the others follow before the first write is acknowledged", async () => {
+    const settings = { synchronous_standby_names: "ANY 1 (a, b, c)" };
+    await using ha = await startHaCluster({ names: ["a", "b", "c"], settings });
+    const known = await lookedAt(ha);
+    await ha.cluster.server("a").stop("immediate");
+    const ctx = failoverContext(ha, { known });
+    await runStep(promoteStep(failoverDeps(ha)), {}, ctx);
+    expect(ctx.recorded.marks.map(({ mark }) => mark)).toEqual(["T4", "T5"]);
+    expect(ctx.recorded.deviations).toEqual([]);
+  });
+
   test("after a crash the nodes are asked: promoted, not promoted, or nobody can tell", async () => {
     await using ha = await startHaCluster({ names: ["a", "b", "c"] });
     const step = promoteStep(failoverDeps(ha));

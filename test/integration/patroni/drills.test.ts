@@ -34,7 +34,10 @@ describe.skipIf(reason !== undefined)(`drills of a Patroni cluster${skipped}`, (
   };
   const facts = async ({ run }: RunResult) => {
     const text = await readFile(join(dir, ".firedrill/runs", run.id, "journal.jsonl"), "utf8");
-    const events = text.trimEnd().split("\n").map((line) => eventSchema.parse(JSON.parse(line)));
+    const events = text
+      .trimEnd()
+      .split("\n")
+      .map((line) => eventSchema.parse(JSON.parse(line)));
     return events.filter(({ type }) => type === "fact.recorded").map(({ data }) => data["fact"]);
   };
 
@@ -60,7 +63,11 @@ describe.skipIf(reason !== undefined)(`drills of a Patroni cluster${skipped}`, (
     expect(await facts(result)).toEqual(
       expect.arrayContaining([
         objectWith({ kind: "injection", fault: "kill", node: "a" }),
-        objectWith({ kind: "promotion", node: "b", reason: "Patroni failed over by itself after the leader key expired" }),
+        objectWith({
+          kind: "promotion",
+          node: "b",
+          reason: "Patroni failed over by itself after the leader key expired",
+        }),
         objectWith({ kind: "fencing", node: "a", how: "unreachable" }),
       ]),
     );

@@ -126,6 +126,11 @@ describe.skipIf(reason !== undefined)(
       expect(outputs).toMatchObject({ node: "b" });
       expect(promotionOf(ctx)).toMatchObject({ reason: "asked for" });
 
+      // After a crash of the orchestrator it runs again: what has happened is found, and nobody is asked.
+      const again = contextOn(cluster, { secrets, replication: ctx.replication() });
+      expect((await runStep(patroniFailoverStep(patroniDeps), { to: "b", auth }, again)).outputs).toEqual(outputs);
+      expect(again.order).toEqual([]);
+
       await pause(cluster);
       await expect(switchOver({ auth })).rejects.toMatchObject({ class: "subject", code: "PATRONI_PAUSED" });
       const waiting = contextOn(cluster, { replication: await observed(cluster) });

@@ -58,6 +58,20 @@ describe("durations", () => {
     expect(result.objectives.rto.verdict).toBe("not_measured");
   });
 
+  test("whose ends contradict each other within their resolutions are next to nothing", () => {
+    const journal = prepared().phase("disaster").begin("declare").after(10).mark("T0", { resolutionUs: 5000 });
+    const { wallUs, monoUs } = journal.records.at(-1) ?? { wallUs: 0, monoUs: 0 };
+    const at = (us: number) => ({ wallUs: wallUs - us, monoUs: monoUs - us, resolutionUs: 1000 });
+    const detection = (us: number): RunResult["durations"]["detection"] => {
+      const { records } = journal;
+      const before = { seq: records.length + 1, epoch: 1, boot: "boot-a", wallUs, monoUs };
+      const data = { mark: "T1", source: "prober", note: null, ...at(us) } as const;
+      return measure(drillPlan(), [...records, { ...before, type: "mark", data }]).durations.detection;
+    };
+    expect(detection(3000)).toMatchObject({ status: "measured", valueUs: 0, loUs: 0, hiUs: 2000 });
+    expect(detection(5001)).toMatchObject({ status: "not_measured" });
+  });
+
   test("a jump of the wall clock is found, named, and changes none of them", () => {
     const plain = measured(complete());
     const jumped = measured(complete(verified(recovered().wallJumps(-3_600_000))));
