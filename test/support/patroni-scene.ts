@@ -1,3 +1,4 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { createNodeControl } from "../../src/databases/postgres/node/node-control.ts";
 import { createReplication } from "../../src/databases/postgres/replication/create-replication.ts";
 import type { Promotion, ReplicationState } from "../../src/drills/facts.ts";
@@ -33,6 +34,16 @@ export async function observed({ system }: PatroniCluster): Promise<ReplicationS
   const views = await replication.observe(system, system.nodes, options);
   const primary = views.find((view) => view.kind === "primary");
   return primary === undefined ? null : replicationState(primary, views);
+}
+
+/** Waits until the server of a node is the one primary: its Patroni says so already while the server still starts. */
+export async function untilPrimary(cluster: PatroniCluster, name: string): Promise<ReplicationState> {
+  const limit = AbortSignal.timeout(60_000);
+  for (;;) {
+    const state = await observed(cluster);
+    if (state?.primary === name) return state;
+    await delay(50, undefined, { signal: limit });
+  }
 }
 
 /** Who the cluster's members say the leader is, as the first that answers sees it. */

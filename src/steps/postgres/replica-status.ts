@@ -1,9 +1,11 @@
+import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { ReplicationState } from "../../drills/facts.ts";
 import type { CheckDetail } from "../../drills/run-event.ts";
-import { defineStep } from "../../engine/step-contract.ts";
-import { durationMs } from "../../support/duration.ts";
+import { defineStep, type StepContext, type StepResult } from "../../engine/step-contract.ts";
+import { durationMs, parseDuration } from "../../support/duration.ts";
 import { formatBytes } from "../../support/format.ts";
+import type { JsonValue } from "../../support/json.ts";
 import { sizeBytes } from "../../support/size.ts";
 import type { NodeView, Replication } from "../ports/replication.ts";
 import { listed } from "./listed.ts";
@@ -18,6 +20,9 @@ const input = z.strictObject({
   minStandbys: z.int().min(0).default(1).describe("Standbys that must stream. Default 1."),
   maxLag: sizeBytes().optional().describe("How far each streaming standby may be behind what the primary has written."),
   timeout: durationMs().prefault("2s").describe("Longest to wait for what a node says of itself. Default 2s."),
+  within: durationMs({ zero: true })
+    .prefault("0s")
+    .describe("Keep looking this long until it is so: a standby that was told to follow needs a moment. Default 0s: once."),
 });
 type Input = z.output<typeof input>;
 
@@ -52,29 +57,50 @@ export function replicaStatusStep({ replication }: ReplicaStatusDeps) {
     with: input,
     outputs,
     creates: [],
-    defaultTimeoutMs: 60_000,
+    defaultTimeoutMs: LOOK_TIMEOUT_MS,
+    timeoutFor: ({ within }) => withinOf(within),
     needsSystem: true,
     async run(wish, ctx) {
-      const system = systemOf(ctx);
-      const views = await replication.observe(system, system.nodes, { timeoutMs: wish.timeout, signal: ctx.signal });
-      const [primary, ...more] = views.filter((view) => view.kind === "primary");
-      if (primary === undefined || more.length > 0)
-        return {
-          kind: "check",
-          passed: false,
-          outputs: nobody(views),
-          check: detail(wish, rolesText(views), 0, views),
-        };
-      const state = replicationState(primary, views);
-      // Only with a primary: what was known of the last one must not be forgotten for a look at its ruins.
-      await ctx.fact(state);
-      const faults = faultsOf(state, wish);
-      const streaming = state.standbys.filter((one) => one.streaming).length;
-      const actual = [`${primary.node.name} is the primary`, ...state.standbys.map(standbyText), ...faults];
-      const check = detail(wish, listed(actual), streaming, views);
-      return { kind: "check", passed: faults.length === 0, outputs: outputsOf(state), check };
+      const untilMonoUs = ctx.clock.monoUs() + wish.within * 1000;
+      for (;;) {
+        const { state, result } = await look(replication, wish, ctx);
+        if (result.passed || ctx.clock.monoUs() >= untilMonoUs) {
+          // Only with a primary: what was known of the last one must not be forgotten for a look at its ruins.
+          if (state !== null) await ctx.fact(state);
+          return result;
+        }
+        await delay(LOOK_AGAIN_MS, undefined, { signal: ctx.signal });
+      }
     },
   });
+}
+
+const LOOK_AGAIN_MS = 100;
+const LOOK_TIMEOUT_MS = 60_000;
+
+function withinOf(within: JsonValue | undefined): number | null {
+  const parsed = typeof within === "string" ? parseDuration(within, { zero: true }) : null;
+  return parsed?.kind === "value" ? parsed.ms + LOOK_TIMEOUT_MS : null;
+}
+
+interface Looked {
+  readonly state: ReplicationState | null;
+  readonly result: Extract<StepResult<Outputs>, { kind: "check" }>;
+}
+
+async function look(replication: Replication, wish: Input, ctx: StepContext): Promise<Looked> {
+  const system = systemOf(ctx);
+  const views = await replication.observe(system, system.nodes, { timeoutMs: wish.timeout, signal: ctx.signal });
+  const [primary, ...more] = views.filter((view) => view.kind === "primary");
+  if (primary === undefined || more.length > 0) {
+    const check = detail(wish, rolesText(views), views);
+    return { state: null, result: { kind: "check", passed: false, outputs: nobody(views), check } };
+  }
+  const state = replicationState(primary, views);
+  const faults = faultsOf(state, wish);
+  const actual = [`${primary.node.name} is the primary`, ...state.standbys.map(standbyText), ...faults];
+  const check = detail(wish, listed(actual), views);
+  return { state, result: { kind: "check", passed: faults.length === 0, outputs: outputsOf(state), check } };
 }
 
 function faultsOf({ standbys }: ReplicationState, { minStandbys, maxLag }: Input): readonly string[] {
@@ -85,18 +111,17 @@ function faultsOf({ standbys }: ReplicationState, { minStandbys, maxLag }: Input
   return [...few, ...late.map(({ node }) => `${node} is further behind than ${formatBytes(maxLag)}`)];
 }
 
-function detail(
-  { minStandbys, maxLag }: Input,
-  actual: string,
-  streaming: number,
-  views: readonly NodeView[],
-): CheckDetail {
+function detail({ minStandbys, maxLag }: Input, actual: string, views: readonly NodeView[]): CheckDetail {
   const lag = maxLag === undefined ? "" : `, each at most ${formatBytes(maxLag)} behind`;
   return {
     title: "Replication",
     expected: `one primary, ${minStandbys} or more standbys that stream${lag}`,
     actual,
-    coverage: { checked: streaming, total: Math.max(0, views.length - 1), unit: "streaming standbys" },
+    coverage: {
+      checked: views.filter(({ kind }) => kind !== "unreachable").length,
+      total: views.length,
+      unit: "nodes",
+    },
   };
 }
 

@@ -38,7 +38,7 @@ describe.skipIf(reason !== undefined)(`drills of a Patroni cluster${skipped}`, (
       .trimEnd()
       .split("\n")
       .map((line) => eventSchema.parse(JSON.parse(line)));
-    return events.filter(({ type }) => type === "fact.recorded").map(({ data }) => data["fact"]);
+    return events.filter(({ type }) => type === "fact").map(({ data }) => data["fact"]);
   };
 
   test("a switchover there and back: nothing is lost", async () => {

@@ -15,6 +15,7 @@ import {
   observed,
   patroniDeps,
   promotionOf,
+  untilPrimary,
 } from "../../support/patroni-scene.ts";
 
 const signal = new AbortController().signal;
@@ -115,13 +116,13 @@ describe.skipIf(reason !== undefined)(
         code: "PATRONI_NO_NEW_LEADER",
         message: containing("nobody took over from a within 1s"),
       });
-      await cluster.until("a", "/primary");
+      await untilPrimary(cluster, "a");
       expect(await leaderName(cluster)).toBe("a");
     });
 
     test("a failover to a named node, and then a paused cluster chooses nobody", async () => {
       await cluster.until("b", "/replica");
-      const ctx = contextOn(cluster, { secrets, replication: await observed(cluster) });
+      const ctx = contextOn(cluster, { secrets, replication: await untilPrimary(cluster, "a") });
       const { outputs } = await runStep(patroniFailoverStep(patroniDeps), { to: "b", auth, within: "60s" }, ctx);
       expect(outputs).toMatchObject({ node: "b" });
       expect(promotionOf(ctx)).toMatchObject({ reason: "asked for" });
@@ -133,7 +134,7 @@ describe.skipIf(reason !== undefined)(
 
       await pause(cluster);
       await expect(switchOver({ auth })).rejects.toMatchObject({ class: "subject", code: "PATRONI_PAUSED" });
-      const waiting = contextOn(cluster, { replication: await observed(cluster) });
+      const waiting = contextOn(cluster, { replication: await untilPrimary(cluster, "b") });
       await expect(runStep(patroniFailoverStep(patroniDeps), {}, waiting)).rejects.toMatchObject({
         code: "PATRONI_PAUSED",
       });
