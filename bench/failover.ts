@@ -7,6 +7,7 @@
 import { execFile } from "node:child_process";
 import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setTimeout as settled } from "node:timers/promises";
 import { parseArgs, promisify } from "node:util";
 import { type HaCluster, startHaCluster } from "../test/support/ha-cluster.ts";
 import { failoverInventory } from "../test/support/failover-inventory.ts";
@@ -24,7 +25,7 @@ const cli = new URL("../dist/cli.js", import.meta.url).pathname;
 const script = new URL("fixtures/failover-by-hand.sh", import.meta.url).pathname;
 const run = promisify(execFile);
 
-/** Milliseconds. `beyond`: from detection to the first write. */
+/** Milliseconds. `beyond`: what of the outage, as the client saw it, came after detection. */
 interface Failover {
   readonly outage: number;
   readonly detection: number;
@@ -53,18 +54,18 @@ console.log(
   `added beyond detection: median ${median(added).toFixed(0)} ms (${Math.min(...added).toFixed(0)} to ${Math.max(...added).toFixed(0)}), n=${added.length}`,
 );
 
-type Way = (ha: HaCluster) => Promise<{ readonly since: number; readonly detection: number; readonly beyond: number }>;
+type Way = (ha: HaCluster) => Promise<{ readonly since: number; readonly detection: number }>;
 
 async function measured(way: Way): Promise<Failover> {
   await using ha = await startHaCluster({ names: ["a", "b"], major: Number(options.major) });
   const client = await load(ha);
   await settled(1000);
-  const { since, detection, beyond } = await way(ha);
+  const { since, detection } = await way(ha);
   await settled(500);
   const { lastBefore, firstAfter } = client.outage(since);
   const { acknowledged, found, rows } = await client.stop();
   const outage = firstAfter - lastBefore;
-  return { outage, detection, beyond, lost: acknowledged - found, duplicated: Math.max(0, rows - acknowledged - 100) };
+  return { outage, detection, beyond: outage - detection, lost: acknowledged - found, duplicated: Math.max(0, rows - acknowledged - 100) };
 }
 
 async function load({ system, cluster }: HaCluster): Promise<OutageClient> {
@@ -86,8 +87,8 @@ async function byHand({ system, cluster, dir }: HaCluster) {
   // pg_ctl refuses root: the script runs as the servers' user.
   const user = process.getuid?.() === 0 ? (await import("../test/support/pg-machine.ts")).serviceUser : null;
   const { stdout } = await run("sh", [script, primary.bin ?? "", ...args], { env, cwd: dir, ...user });
-  const [killed = 0, detected = 0, written = 0] = stdout.trim().split(" ").map(Number);
-  return { since, detection: detected - killed, beyond: written - detected };
+  const [killed = 0, detected = 0] = stdout.trim().split(" ").map(Number);
+  return { since, detection: detected - killed };
 }
 
 async function byDrill(ha: HaCluster) {
@@ -99,24 +100,21 @@ async function byDrill(ha: HaCluster) {
   const { stdout } = await run(process.execPath, [cli, ...args, "--events", "--param", "discardDivergent=true"], {
     maxBuffer: 1 << 28,
   });
-  return { since, ...timesOf(stdout) };
+  return { since, detection: detectionOf(stdout) };
 }
 
-/** T0, the end of the detecting step, and T5, from the journal. */
-function timesOf(events: string): { readonly detection: number; readonly beyond: number } {
+/** From T0 to the end of the detecting step, by the journal. */
+function detectionOf(events: string): number {
   const records = events
     .trim()
     .split("\n")
     .map((line) => JSON.parse(line) as { type: string; monoUs: number; data: Record<string, unknown> });
-  const mark = (name: string): number =>
-    Number(records.find(({ type, data }) => type === "mark" && data["mark"] === name)?.data["monoUs"]);
+  const disaster = records.find(({ type, data }) => type === "mark" && data["mark"] === "T0");
   const detected = records.find(({ type, data }) => type === "step.succeeded" && data["step"] === "detect");
-  const detectedUs = detected?.monoUs ?? Number.NaN;
-  return { detection: (detectedUs - mark("T0")) / 1000, beyond: (mark("T5") - detectedUs) / 1000 };
+  return ((detected?.monoUs ?? Number.NaN) - Number(disaster?.data["monoUs"])) / 1000;
 }
 
 function words({ outage, detection, beyond, lost }: Failover): string {
   return `outage ${outage.toFixed(0)} ms, detection ${detection.toFixed(0)} ms, then ${beyond.toFixed(0)} ms to the first write, lost ${lost}`;
 }
 
-const settled = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

@@ -36,12 +36,12 @@ export async function observed({ system }: PatroniCluster): Promise<ReplicationS
   return primary === undefined ? null : replicationState(primary, views);
 }
 
-/** Waits until the server of a node is the one primary: its Patroni says so already while the server still starts. */
-export async function untilPrimary(cluster: PatroniCluster, name: string): Promise<ReplicationState> {
+/** Waits until the server of a node is the one primary and the other one streams: Patroni's own words come earlier, or later. */
+export async function untilHealthy(cluster: PatroniCluster, name: string): Promise<ReplicationState> {
   const limit = AbortSignal.timeout(60_000);
   for (;;) {
     const state = await observed(cluster);
-    if (state?.primary === name) return state;
+    if (state?.primary === name && state.standbys.every(({ streaming }) => streaming)) return state;
     await delay(50, undefined, { signal: limit });
   }
 }

@@ -4,6 +4,7 @@ import type { PatroniNode } from "../../src/steps/ports/patroni.ts";
 export interface Said {
   readonly status: number;
   readonly text: string;
+  readonly location?: string;
 }
 
 /** What a node's REST API answers to a path; null: nothing, ever. */
@@ -29,7 +30,7 @@ export async function patroniServer(name: string, first: Answers): Promise<Patro
     const path = request.url ?? "";
     asked.push(`${request.method} ${path} ${body}`.trim());
     const said = answers(path, body, request);
-    if (said !== null) response.writeHead(said.status, { connection: "close" }).end(said.text);
+    if (said !== null) response.writeHead(said.status, headersOf(said)).end(said.text);
   };
   await new Promise<void>((resolve) => {
     server.listen(0, "127.0.0.1", resolve);
@@ -47,6 +48,10 @@ export async function patroniServer(name: string, first: Answers): Promise<Patro
       });
     },
   };
+}
+
+function headersOf({ location }: Said): Readonly<Record<string, string>> {
+  return { connection: "close", ...(location === undefined ? {} : { location }) };
 }
 
 export function nodeAt(name: string, patroni: string): PatroniNode {

@@ -7,7 +7,7 @@ import { objectWith } from "../../support/cli-matchers.ts";
 import { PROJECT } from "../../support/cli-lab.ts";
 import { eventSchema, firedrill } from "../../support/cli-run.ts";
 import { lacksPatroni, type PatroniCluster, startPatroniCluster } from "../../support/patroni-cluster.ts";
-import { leaderName, patroniInventory } from "../../support/patroni-scene.ts";
+import { leaderName, patroniInventory, untilHealthy } from "../../support/patroni-scene.ts";
 
 const reason = lacksPatroni();
 const skipped = reason === undefined ? "" : ` (skipped: ${reason})`;
@@ -43,7 +43,7 @@ describe.skipIf(reason !== undefined)(`drills of a Patroni cluster${skipped}`, (
 
   test("a switchover there and back: nothing is lost", async () => {
     const result = await drill("patroni-switchover", "--param", "switchBack=true");
-    expect(result.loss.lostAcknowledged).toMatchObject({ status: "measured", count: 0 });
+    expect(result.loss.lostAcknowledged).toMatchObject({ status: "measured", lost: 0 });
     expect(result.objectives).toMatchObject({ rto: { verdict: "met" }, rpo: { verdict: "met", basis: "measured" } });
     expect(await facts(result)).toEqual(
       expect.arrayContaining([
@@ -55,14 +55,14 @@ describe.skipIf(reason !== undefined)(`drills of a Patroni cluster${skipped}`, (
   });
 
   test("the leader dies with its Patroni: the key expires, the replica takes over, the old leader comes back as a replica", async () => {
-    await cluster.until("b", "/replica");
+    await untilHealthy(cluster, "a");
     const result = await drill("patroni-failover");
     expect(result.loss.lostAcknowledged).toMatchObject({ status: "measured" });
     // Patroni waits its `ttl` of 20 s; the clients wait with it.
     expect(result.durations.outageClient).toMatchObject({ status: "measured" });
     expect(await facts(result)).toEqual(
       expect.arrayContaining([
-        objectWith({ kind: "injection", fault: "kill", node: "a" }),
+        objectWith({ kind: "injection", fault: "fault/kill", node: "a" }),
         objectWith({
           kind: "promotion",
           node: "b",
@@ -72,7 +72,7 @@ describe.skipIf(reason !== undefined)(`drills of a Patroni cluster${skipped}`, (
       ]),
     );
     // The cleanup has started its Patroni again.
-    await cluster.until("a", "/replica");
+    await untilHealthy(cluster, "b");
     expect(await leaderName(cluster)).toBe("b");
   });
 });

@@ -15,7 +15,7 @@ import {
   observed,
   patroniDeps,
   promotionOf,
-  untilPrimary,
+  untilHealthy,
 } from "../../support/patroni-scene.ts";
 
 const signal = new AbortController().signal;
@@ -87,7 +87,7 @@ describe.skipIf(reason !== undefined)(
     test("and back, to a node that is asked for", async () => {
       const before = await observed(cluster);
       expect(before).toMatchObject({ primary: "b" });
-      await cluster.until("a", "/replica");
+      await untilHealthy(cluster, "b");
       const ctx = contextOn(cluster, { secrets, replication: before });
       const { outputs } = await runStep(step, { to: "a", auth }, ctx);
       expect(outputs).toMatchObject({ node: "a", timeline: 3 });
@@ -107,7 +107,7 @@ describe.skipIf(reason !== undefined)(
 
     test("a server that dies alone is started again in its place: no failover, and the step says so", async () => {
       const before = await observed(cluster);
-      await cluster.until("b", "/replica");
+      await untilHealthy(cluster, "a");
       await nodeControl(cluster).kill(cluster.node("a"), { supervisor: false }, signal);
       const ctx = contextOn(cluster, { replication: before });
       const waiting = runStep(patroniFailoverStep(patroniDeps), { within: "1s" }, ctx);
@@ -116,13 +116,13 @@ describe.skipIf(reason !== undefined)(
         code: "PATRONI_NO_NEW_LEADER",
         message: containing("nobody took over from a within 1s"),
       });
-      await untilPrimary(cluster, "a");
+      await untilHealthy(cluster, "a");
       expect(await leaderName(cluster)).toBe("a");
     });
 
     test("a failover to a named node, and then a paused cluster chooses nobody", async () => {
-      await cluster.until("b", "/replica");
-      const ctx = contextOn(cluster, { secrets, replication: await untilPrimary(cluster, "a") });
+      await untilHealthy(cluster, "a");
+      const ctx = contextOn(cluster, { secrets, replication: await untilHealthy(cluster, "a") });
       const { outputs } = await runStep(patroniFailoverStep(patroniDeps), { to: "b", auth, within: "60s" }, ctx);
       expect(outputs).toMatchObject({ node: "b" });
       expect(promotionOf(ctx)).toMatchObject({ reason: "asked for" });
@@ -134,7 +134,7 @@ describe.skipIf(reason !== undefined)(
 
       await pause(cluster);
       await expect(switchOver({ auth })).rejects.toMatchObject({ class: "subject", code: "PATRONI_PAUSED" });
-      const waiting = contextOn(cluster, { replication: await untilPrimary(cluster, "b") });
+      const waiting = contextOn(cluster, { replication: await untilHealthy(cluster, "b") });
       await expect(runStep(patroniFailoverStep(patroniDeps), {}, waiting)).rejects.toMatchObject({
         code: "PATRONI_PAUSED",
       });

@@ -196,6 +196,16 @@ describe("a request", () => {
     expect(headers).toEqual(Array.from({ length: 2 }, () => `Basic ${Buffer.from("u:p:w").toString("base64")}`));
   });
 
+  test("and its login go nowhere else", async () => {
+    await using other = await patroniServer("b", () => ({ status: 200, text: "done" }));
+    const location = `${other.node.patroni}/switchover`;
+    await using server = await patroniServer("a", () => ({ status: 307, text: "", location }));
+    const asker = { ...limits, login: { user: "u", password: "p" } };
+    const request = { kind: "failover", candidate: "b" } as const;
+    expect(await patroni.ask(server.node, request, asker)).toMatchObject({ kind: "failed", status: 307 });
+    expect(other.asked).toEqual([]);
+  });
+
   test("tells whether it may have been read", async () => {
     const closed = nodeAt("a", `http://127.0.0.1:${await freePort()}`);
     const request = { kind: "failover", candidate: "b" } as const;
