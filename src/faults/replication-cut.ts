@@ -18,6 +18,7 @@ export interface ReplicationCut extends Undo {
 
 export const CUT_PREFIX = "firedrill_cut_";
 const PATIENCE_MS = 15_000;
+const LETTING_GO_MS = 1000;
 const POLL_MS = 5;
 
 /**
@@ -50,10 +51,12 @@ export function replicationCut(deps: SystemFaultsDeps): ReplicationCut {
       const { database } = readLocator(locatorSchema, locator);
       await within(deps, { ...database, sandbox: null }, signal, async (session) => {
         const limit = AbortSignal.timeout(PATIENCE_MS);
+        const patience = AbortSignal.timeout(LETTING_GO_MS);
         // A standby lets go of it when it has read its settings again.
         while (await slotsLeft(session)) {
           signal.throwIfAborted();
           if (limit.aborted) return;
+          if (patience.aborted) await endSenders(session);
           await delay(POLL_MS);
         }
       });
@@ -142,6 +145,16 @@ async function slotsLeft(session: Session): Promise<boolean> {
     `select pg_drop_replication_slot(slot_name) from pg_replication_slots where ${CUT_SLOTS} and not active`,
   );
   return (await cutSlots(session)).length > 0;
+}
+
+/**
+ * A receiver that waited for a new timeline goes on with its old connection, and so with the old slot, whatever its settings say by
+ * then (walreceiver.c, WalRcvWaitForStartPosition). Its next connection asks for no slot of ours.
+ */
+async function endSenders(session: Session): Promise<void> {
+  await session.query(
+    `select pg_terminate_backend(active_pid) from pg_replication_slots where ${CUT_SLOTS} and active_pid is not null`,
+  );
 }
 
 async function cutSlots(session: Session): Promise<readonly string[]> {

@@ -1,3 +1,5 @@
+import { readFile } from "node:fs/promises";
+import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Session } from "../../../src/steps/ports/postgres.ts";
 import { replicationCutStep } from "../../../src/steps/fault/replication-cut.ts";
@@ -9,6 +11,21 @@ const signal = new AbortController().signal;
 async function one(session: Session, query: string): Promise<unknown> {
   const [row] = await session.query<{ v: unknown }>(`select (${query})::text as v`);
   return row?.v;
+}
+
+/** A replication connection that streams through the slot until it is ended by the server. */
+async function holdSlot(scene: FaultScene, node: string, slot: string) {
+  const { host, port } = scene.node(node).endpoint;
+  const password = await readFile(scene.ha.cluster.passwordFile, "utf8");
+  const config = { host, port, user: "postgres", password, replication: "true" };
+  const client = new Client(config);
+  const ended = new Promise<void>((resolve) => client.once("end", resolve));
+  client.on("error", () => undefined);
+  await client.connect();
+  await client.query(`CREATE_REPLICATION_SLOT ${slot} PHYSICAL`);
+  const { rows } = await client.query<{ xlogpos: string }>("IDENTIFY_SYSTEM");
+  client.query(`START_REPLICATION SLOT ${slot} ${rows[0]?.xlogpos}`).catch(() => undefined);
+  return { ended, [Symbol.asyncDispose]: async () => void client.connection.stream.destroy() };
 }
 
 describe("a cut of the replication", () => {
@@ -127,6 +144,18 @@ describe("a cut of the replication", () => {
     await scene.cleanUp(ctx);
     expect(await one(a, slots)).toBe("0");
     await a.query("insert into written values (1)");
+    await caughtUp("c");
+  });
+
+  test("a receiver that goes on with its old connection, and the slot, is made to connect again", async () => {
+    const ctx = scene.context();
+    await runStep(replicationCutStep(scene), { standby: "c" }, ctx);
+    // As a walreceiver does that waited for a new timeline while its settings changed.
+    await using holder = await holdSlot(scene, "a", "firedrill_cut_held");
+    await scene.cleanUp(ctx);
+    await using a = await scene.ha.session("a");
+    expect(await one(a, "select count(*) from pg_replication_slots where slot_name like 'firedrill%'")).toBe("0");
+    await holder.ended;
     await caughtUp("c");
   });
 
