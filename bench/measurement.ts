@@ -34,7 +34,11 @@ await many(Number(options.failovers), { names: ["a", "b"], settings: COMMON }, (
   const writers = 1 + Math.floor(random() * 8);
   const cutMs = 50 + Math.floor(random() * 2950);
   const params = [`writers=${writers}`, `cutFor=${cutMs}ms`];
-  return { drill: { playbook: "failover-data-loss", params }, what: `${writers} writers, cut ${cutMs} ms before`, none: false };
+  return {
+    drill: { playbook: "failover-data-loss", params },
+    what: `${writers} writers, cut ${cutMs} ms before`,
+    none: false,
+  };
 });
 await many(Number(options.synchronous), { names: ["a", "b", "c"], settings: SYNCHRONOUS }, () => ({
   drill: { playbook: "failover-replica", params: ["writers=4"] },
@@ -81,7 +85,9 @@ function faultsOf({ reported, truth, result }: TruthEnd, none: boolean): readonl
     ...(missing > 0 ? [`${missing} lost and not reported`] : []),
     ...(invented > 0 ? [`${invented} reported and not lost`] : []),
     ...(none && lost.size > 0 ? [`${lost.size} lost with a synchronous standby`] : []),
-    ...(["passed", "failed"].includes(result.result) ? [] : [`the drill ended ${result.result}: ${result.reasons[0]?.message}`]),
+    ...(["passed", "failed"].includes(result.result)
+      ? []
+      : [`the drill ended ${result.result}: ${result.reasons[0]?.message}`]),
   ];
 }
 

@@ -6,7 +6,7 @@ export interface OutageClient {
   /** Milliseconds of `performance.now()`: the last acknowledgement before and the first after the longest silence since `sinceMs`. */
   outage(sinceMs: number): { readonly lastBefore: number; readonly firstAfter: number };
   /** How many writes it was acknowledged, and how many of those are in the table of the present primary. */
-  stop(): Promise<{ readonly acknowledged: number; readonly found: number; readonly rows: number }>;
+  stop(): Promise<{ readonly acknowledged: number; readonly found: number; readonly duplicated: number }>;
 }
 
 export interface OutageClientOptions {
@@ -24,13 +24,13 @@ export async function startOutageClient(options: OutageClientOptions): Promise<O
   await first.client.query("create table if not exists outage_client (writer int, seq bigint)");
   const acks: number[] = [];
   const acked: string[] = [];
-  let running = true;
+  const stopping = new AbortController();
   const loops = Array.from({ length: options.writers }, async (_, writer) => {
     let seq = 0;
-    while (running) {
+    while (!stopping.signal.aborted) {
       try {
         await using open = await connect(options);
-        while (running) {
+        while (!stopping.signal.aborted) {
           seq += 1;
           await within(open.client.query("insert into outage_client values ($1, $2)", [writer, seq]));
           acks.push(performance.now());
@@ -45,13 +45,15 @@ export async function startOutageClient(options: OutageClientOptions): Promise<O
   return {
     outage: (sinceMs) => longestSilence(acks, sinceMs),
     async stop() {
-      running = false;
+      stopping.abort();
       await Promise.all(loops);
       await using last = await connect(options);
-      const { rows } = await last.client.query<{ key: string }>("select writer || '/' || seq as key from outage_client");
+      const { rows } = await last.client.query<{ key: string }>(
+        "select writer || '/' || seq as key from outage_client",
+      );
       const there = new Set(rows.map(({ key }) => key));
       const found = acked.filter((key) => there.has(key)).length;
-      return { acknowledged: acked.length, found, rows: rows.length };
+      return { acknowledged: acked.length, found, duplicated: rows.length - there.size };
     },
   };
 }
