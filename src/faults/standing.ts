@@ -6,7 +6,7 @@ import type { NodeView, Replication } from "../steps/ports/replication.ts";
 
 export interface StandingDeps {
   readonly control: NodeControl;
-  readonly replication: Pick<Replication, "observe">;
+  readonly replication: Pick<Replication, "observe" | "observeSettled">;
 }
 
 /** May a node that was broken be set free? */
@@ -18,13 +18,19 @@ export type Standing =
   | { readonly kind: "unknown"; readonly why: string };
 
 const OBSERVE_MS = 3000;
+/** A standby that is being promoted replays first what it has received. */
+const SETTLE_MS = 30_000;
 
 /**
  * Asks every server of the system. What does not answer may be the new primary, so it decides nothing, unless it is on this
  * machine and does not run.
  */
 export async function standingOf(ref: NodeFaultRef, deps: StandingDeps, signal: AbortSignal): Promise<Standing> {
-  const views = await observeAll(ref, deps, signal);
+  const system = faultSystem(ref);
+  const options = { timeoutMs: OBSERVE_MS, settleMs: SETTLE_MS, signal };
+  const { views, promoting } = await deps.replication.observeSettled(system, system.nodes, options);
+  const others = promoting.filter((name) => name !== ref.node);
+  if (others.length > 0) return { kind: "unknown", why: `${others.join(", ")} may be on the way to be the primary` };
   const down = new Set<string>();
   for (const { kind, node } of views) {
     if (kind === "unreachable" && node.name !== ref.node && (await isDown(node, deps))) down.add(node.name);

@@ -1,5 +1,7 @@
 import { constants } from "node:fs";
-import { type FileHandle, mkdir, open, readdir, rmdir, unlink } from "node:fs/promises";
+import { type FileHandle, lchown, lstat, mkdir, open, readdir, rmdir, unlink } from "node:fs/promises";
+import { basename, dirname } from "node:path";
+import { pipeline } from "node:stream/promises";
 
 export interface Owner {
   /** -1: stays as it is. */
@@ -48,6 +50,38 @@ export class HeldFolder implements AsyncDisposable {
     }
   }
 
+  /** As `write`, from a file that is open. */
+  async copyIn(name: string, source: FileHandle, owner: Owner, mode: number): Promise<void> {
+    const file = await open(this.path(name), "wx", 0o600);
+    try {
+      await pipeline(source.createReadStream({ autoClose: false }), file.createWriteStream({ autoClose: false }));
+      await give(file, owner, mode);
+    } finally {
+      await file.close();
+    }
+  }
+
+  async uid(): Promise<number> {
+    return (await this.#handle.stat()).uid;
+  }
+
+  /**
+   * Gives a tree away that nobody else could get into (`by`, mode 0700), what is in it first: as soon as it is another's, he may
+   * put anything there. One that is given away already stays as it is. Throws for a folder that is somebody else's.
+   */
+  async giveTree(by: number, owner: Owner): Promise<void> {
+    const uid = await this.uid();
+    if (uid === owner.uid && uid !== by) return;
+    if (uid !== by) throw new Error(`the folder belongs to user ${uid}`);
+    for (const name of await this.names()) {
+      if ((await lstat(this.path(name))).isDirectory()) {
+        await using folder = await this.folder(name);
+        await folder.giveTree(by, owner);
+      } else await lchown(this.path(name), owner.uid, owner.gid);
+    }
+    await this.#handle.chown(owner.uid, owner.gid);
+  }
+
   /** A folder of this name that holds nothing; what else stands there is removed, a link as a link. */
   async makeEmpty(name: string, owner: Owner): Promise<void> {
     const there = await this.folder(name).catch(() => null);
@@ -86,6 +120,12 @@ export class HeldFolder implements AsyncDisposable {
   async #empty(): Promise<void> {
     for (const name of await this.names()) await this.remove(name);
   }
+}
+
+/** A path with all that is in it, through no link, whoever changes what is there meanwhile. */
+export async function removeTree(path: string): Promise<void> {
+  await using parent = await HeldFolder.open(dirname(path));
+  await parent.remove(basename(path));
 }
 
 /** Mode first: a file given away is its owner's to change. */

@@ -6,6 +6,15 @@ export interface Replication {
   /** All nodes at once, each with its own deadline: a hung server must not hold up the others. Never rejects for what a node does. */
   observe(system: SystemSnapshot, nodes: readonly NodeSpec[], options: ObserveOptions): Promise<readonly NodeView[]>;
   /**
+   * As `observe`, after the promotions that somebody has asked for (at most `settleMs`): a server that is being promoted says until
+   * the end that it is a standby. A node that answers and does not tell whether it is counts as one.
+   */
+  observeSettled(
+    system: SystemSnapshot,
+    nodes: readonly NodeSpec[],
+    options: ObserveOptions & { readonly settleMs: number },
+  ): Promise<Settled>;
+  /**
    * `pg_promote(false)`, then asks every 5 ms until it is out of recovery; a paused replay is resumed first. The function's own
    * waiting looks every 100 ms only. That a write is acknowledged may need standbys that follow: `tryWrite` tells.
    * Throws `StepError`: `PG_PROMOTE`, `PG_CONNECT`, `PG_QUERY`.
@@ -30,6 +39,12 @@ export interface Replication {
 export interface ObserveOptions {
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
+}
+
+export interface Settled {
+  readonly views: readonly NodeView[];
+  /** Names of those that are still being promoted, or may be. */
+  readonly promoting: readonly string[];
 }
 
 export type NodeView =

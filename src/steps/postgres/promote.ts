@@ -90,6 +90,9 @@ async function sayNotMostAdvanced({ standby, moreAdvanced }: Chosen, ctx: StepCo
   await ctx.deviation("PROMOTE_NOT_MOST_ADVANCED", message);
 }
 
+/** Before it opens it replays all that it has received. */
+const SETTLE_MS = 60_000;
+
 /** The request to promote cannot be taken back, but a server that is still a standby can be asked once more. */
 async function reconcile(
   deps: PromoteDeps,
@@ -97,7 +100,10 @@ async function reconcile(
   wish: Input,
   ctx: StepContext,
 ): Promise<Reconciliation<PromotedOutput>> {
-  const views = await deps.replication.observe(system, system.nodes, { timeoutMs: wish.timeout, signal: ctx.signal });
+  // The request may be there, and its effect not yet: asked again, another standby might be chosen.
+  const options = { timeoutMs: wish.timeout, settleMs: SETTLE_MS, signal: ctx.signal };
+  const { views, promoting } = await deps.replication.observeSettled(system, system.nodes, options);
+  if (promoting.length > 0) return { kind: "unknown", message: `${promoting.join(", ")} is still being promoted.` };
   const before = ctx.replication();
   const primary = views.find((view) => view.kind === "primary");
   if (primary !== undefined && before === null)

@@ -3,11 +3,11 @@ import { z } from "zod";
 import type { ReplicationState } from "../../drills/facts.ts";
 import type { CheckDetail } from "../../drills/run-event.ts";
 import { defineStep, type StepContext, type StepResult } from "../../engine/step-contract.ts";
-import { durationMs, parseDuration } from "../../support/duration.ts";
+import { durationMs } from "../../support/duration.ts";
 import { formatBytes } from "../../support/format.ts";
-import type { JsonValue } from "../../support/json.ts";
 import { sizeBytes } from "../../support/size.ts";
 import type { NodeView, Replication } from "../ports/replication.ts";
+import { timeoutFor } from "../timeout-for.ts";
 import { listed } from "./listed.ts";
 import { replicationState } from "./replication-state.ts";
 import { systemOf } from "./system-nodes.ts";
@@ -58,7 +58,7 @@ export function replicaStatusStep({ replication }: ReplicaStatusDeps) {
     outputs,
     creates: [],
     defaultTimeoutMs: LOOK_TIMEOUT_MS,
-    timeoutFor: ({ within }) => withinOf(within),
+    timeoutFor: timeoutFor(["within"], 0),
     needsSystem: true,
     async run(wish, ctx) {
       const untilMonoUs = ctx.clock.monoUs() + wish.within * 1000;
@@ -77,11 +77,6 @@ export function replicaStatusStep({ replication }: ReplicaStatusDeps) {
 
 const LOOK_AGAIN_MS = 100;
 const LOOK_TIMEOUT_MS = 60_000;
-
-function withinOf(within: JsonValue | undefined): number | null {
-  const parsed = typeof within === "string" ? parseDuration(within, { zero: true }) : null;
-  return parsed?.kind === "value" ? parsed.ms + LOOK_TIMEOUT_MS : null;
-}
 
 interface Looked {
   readonly state: ReplicationState | null;

@@ -9,6 +9,9 @@ import type { ProbeView } from "../ports/traffic.ts";
 import { beganAfter, endOf, notBefore, type Outage, requireDisaster, requireTraffic } from "./running-traffic.ts";
 import type { TrafficDeps } from "./start.ts";
 import { watchProber } from "./watch-prober.ts";
+import { timeoutFor } from "../timeout-for.ts";
+
+const WITHIN_MS = 60_000;
 
 const inputSchema = z.strictObject({
   failures: z
@@ -47,6 +50,7 @@ export function detectOutageStep({ traffic }: TrafficDeps): Step<typeof inputSch
     phases: ["disaster", "recover"],
     // A guard only: `within` ends the wait.
     defaultTimeoutMs: 24 * 60 * 60_000,
+    timeoutFor: timeoutFor(["within"], WITHIN_MS),
     needsSystem: false,
     async run(input, ctx) {
       const running = requireTraffic(ctx);

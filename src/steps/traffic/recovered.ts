@@ -11,6 +11,9 @@ import type { ProbeView, TrafficWatch } from "../ports/traffic.ts";
 import { beganAfter, notBefore, requireDisaster, requireTraffic } from "./running-traffic.ts";
 import type { TrafficDeps } from "./start.ts";
 import { watchProber } from "./watch-prober.ts";
+import { timeoutFor } from "../timeout-for.ts";
+
+const WITHIN_MS = 300_000;
 
 const inputSchema = z.strictObject({
   probes: z.int().min(1).max(10_000).default(1).describe("Good probes in a row that count as back. Default 1."),
@@ -50,6 +53,7 @@ export function recoveredStep({ traffic }: TrafficDeps): Step<typeof inputSchema
     phases: ["recover"],
     // A guard only: `within` ends the wait.
     defaultTimeoutMs: 24 * 60 * 60_000,
+    timeoutFor: timeoutFor(["within"], WITHIN_MS),
     needsSystem: false,
     async run(input, ctx) {
       const running = requireTraffic(ctx);

@@ -11,6 +11,9 @@ import { printable } from "../../support/printable.ts";
 import { httpUrl } from "../http/http-url.ts";
 import type { Sessions } from "../ports/postgres.ts";
 import { lookAtQuery, lookAtUrl, type Look } from "./look.ts";
+import { timeoutFor } from "../timeout-for.ts";
+
+const WITHIN_MS = 300_000;
 
 const inputSchema = z
   .strictObject({
@@ -72,6 +75,7 @@ export function waitUntilStep(deps: { readonly sessions: Sessions }): Step<typeo
     creates: [],
     // A guard only: `for` and `within` end the wait, and each look has a deadline of its own.
     defaultTimeoutMs: 24 * 60 * 60_000,
+    timeoutFor: timeoutFor(["for", "within"], WITHIN_MS),
     needsSystem: false,
     async run(input, ctx) {
       const beginUs = ctx.clock.monoUs();

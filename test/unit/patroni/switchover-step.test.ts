@@ -42,6 +42,7 @@ function servers(leader: () => string, write: () => Promise<WriteAnswer>): Repli
   };
   return {
     observe: async (_system, nodes) => nodes.map((node) => viewOf(node as PatroniNode, leader())),
+    observeSettled: refuse,
     tryWrite: write,
     promote: refuse,
     repoint: refuse,

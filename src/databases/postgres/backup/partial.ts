@@ -13,6 +13,7 @@ import { z } from "zod";
 import { StepError } from "../../../drills/step-error.ts";
 import type { BackupOwner, CreatedBackup, Prepared } from "../../../steps/ports/backup-maker.ts";
 import { createFileAtomic, writeFileAtomic } from "../../../support/atomic-file.ts";
+import { removeTree } from "../held-folder.ts";
 import { endProcesses } from "./backup-process.ts";
 
 export interface PartialPlace {
@@ -119,7 +120,7 @@ export async function removePartial(place: PartialPlace, token: string | null): 
   if (token !== null) await endProcesses(token);
   const there = await lstat(place.partial).catch(absent);
   if (there !== null && !there.isDirectory()) throw stuck(place, "a link or a file stands in its place"); // P3
-  await rm(place.partial, { recursive: true, force: true });
+  if (there !== null) await removeTree(place.partial);
   await rm(place.label, { force: true }); // P1
 }
 

@@ -1,11 +1,9 @@
-import { readFile } from "node:fs/promises";
-import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { StepError } from "../../../drills/step-error.ts";
-import { type ControlFile, readControlFile } from "../../../formats/postgres/control-file.ts";
 import { formatLsn } from "../../../formats/postgres/lsn.ts";
 import type { NodeStopped } from "../../../steps/ports/node-control.ts";
 import { instant } from "../../../support/clock.ts";
+import { controlFileOf } from "../control-file-of.ts";
 import type { NodeControlDeps } from "./node-control.ts";
 import { nodeLogPath } from "./node-log.ts";
 import { type ServerProcesses, serverProcesses } from "./node-processes.ts";
@@ -99,7 +97,7 @@ async function isDown(place: NodePlace): Promise<boolean> {
 async function lastState({
   dataDir,
 }: NodePlace): Promise<{ readonly clean: boolean; readonly lastCheckpointLsn: string }> {
-  const control: ControlFile = readControlFile(await readFile(join(dataDir, "global/pg_control")));
+  const control = await controlFileOf(dataDir);
   const clean = control.state === "shut down" || control.state === "shut down in recovery";
   return { clean, lastCheckpointLsn: formatLsn(control.checkpointLsn) };
 }

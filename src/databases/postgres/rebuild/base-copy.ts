@@ -1,6 +1,6 @@
-import { chown, lchown, readdir, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
+import { basename, dirname } from "node:path";
 import { nodeDatabase } from "../../../drills/node-database.ts";
+import { HeldFolder, type Owner, removeTree } from "../held-folder.ts";
 import type { Divergence } from "./divergence.ts";
 import { restoreOwnFiles, writeNote } from "./own-files.ts";
 import { isFolder, type RebuildPlace, swapIn } from "./rebuild-place.ts";
@@ -14,12 +14,12 @@ import { makeStandby } from "./standby-settings.ts";
 export async function baseCopy(work: RebuildWork, diverged: Divergence): Promise<void> {
   const { request, place, conninfo } = work;
   const bytes = await copyPrimary(work);
-  await giveTree(place);
+  await giveTree(place.fresh, place.owner);
   await restoreOwnFiles(place, place.fresh);
   await makeStandby(place.fresh, conninfo, place.owner);
   // What pg_rewind kept before it failed is all there is of it: it took the rest away.
   const keep = diverged.kind !== "none" && !request.discardDivergent && !(await isFolder(place.diverged));
-  if (!keep) await rm(place.old, { recursive: true, force: true });
+  if (!keep) await removeTree(place.old);
   await swapIn(place, keep ? place.diverged : place.old);
   await writeNote(place, { rewinding: false, done: "base_copy", bytes });
 }
@@ -45,13 +45,13 @@ async function copyPrimary({ deps, request, place, watch }: RebuildWork): Promis
   return (await deps.maker.create(copy, watch)).bytes;
 }
 
-/** We made it as ourselves; its server refuses a folder that is not its own. */
-async function giveTree({ fresh, owner }: RebuildPlace): Promise<void> {
-  for (const entry of await readdir(fresh, { recursive: true })) await lchown(join(fresh, entry), owner.uid, owner.gid);
-  await chown(fresh, owner.uid, owner.gid);
+/** We made it as ourselves; its server refuses a folder that is not its own. Its parent may be the server's user's, who can put another in its place. */
+export async function giveTree(fresh: string, owner: Owner): Promise<void> {
+  await using folder = await HeldFolder.open(fresh);
+  await folder.giveTree(process.getuid?.() ?? 0, owner);
 }
 
 /** What is not kept goes when the new one streams, and not before. */
 export async function removeOld(place: RebuildPlace): Promise<void> {
-  for (const path of [place.old, place.own]) if (await isFolder(path)) await rm(path, { recursive: true, force: true });
+  for (const path of [place.old, place.own]) if (await isFolder(path)) await removeTree(path);
 }

@@ -1,7 +1,7 @@
-import { open, readdir, readFile } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { StepError } from "../../../drills/step-error.ts";
-import { type ControlFile, readControlFile } from "../../../formats/postgres/control-file.ts";
+import type { ControlFile } from "../../../formats/postgres/control-file.ts";
 import { formatLsn } from "../../../formats/postgres/lsn.ts";
 import { parseTimelineHistory } from "../../../formats/postgres/timeline-history.ts";
 import {
@@ -14,6 +14,8 @@ import {
 import { isWalRecordAt } from "../../../formats/postgres/wal-record.ts";
 import type { Session } from "../../../steps/ports/postgres.ts";
 import type { PrimaryView } from "../../../steps/ports/replication.ts";
+import { controlFileOf } from "../control-file-of.ts";
+import { openPlainFile } from "../plain-file.ts";
 
 /** How a stopped server's history stands to the present primary's. */
 export type Divergence =
@@ -24,7 +26,7 @@ export type Divergence =
 
 /** Reads the files of a stopped server. Throws `REBUILD_FOREIGN`. */
 export async function divergence(dataDir: string, primary: PrimaryView, session: Session): Promise<Divergence> {
-  const control = readControlFile(await readFile(join(dataDir, "global/pg_control")));
+  const control = await controlFileOf(dataDir);
   requireSameCluster(dataDir, control, primary);
   const timeline = await newestTimeline(dataDir, control);
   if (timeline === primary.timeline) return { kind: "none", reason: `it is on the primary's timeline ${timeline}` };
@@ -85,7 +87,7 @@ async function readPage(
 ): Promise<Uint8Array | null> {
   const segment = segmentOf(address, segmentBytes);
   const path = join(dataDir, "pg_wal", formatSegmentName(timeline, segment, segmentBytes));
-  const file = await open(path, "r").catch(() => null);
+  const file = await openPlainFile(path).catch(() => null);
   if (file === null) return null;
   try {
     const buffer = Buffer.alloc(blockBytes);

@@ -1,8 +1,8 @@
-import { lstat, mkdir, rename, rm } from "node:fs/promises";
+import { lstat, mkdir, rename } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { writeJsonAtomic } from "../../../support/atomic-file.ts";
-import { HeldFolder, type Owner } from "../held-folder.ts";
+import { HeldFolder, type Owner, removeTree } from "../held-folder.ts";
 import { readPlainFile } from "../plain-file.ts";
 import { isFolder, type RebuildPlace } from "./rebuild-place.ts";
 
@@ -30,7 +30,7 @@ const BLANK: RebuildNote = { rewinding: false, done: null, bytes: null };
 export async function saveOwnFiles(place: RebuildPlace): Promise<RebuildNote> {
   if (await isFolder(place.own)) return readNote(place);
   const partial = `${place.own}.partial`;
-  await rm(partial, { recursive: true, force: true });
+  await removeTree(partial);
   await mkdir(partial, { mode: 0o700 });
   await using from = await HeldFolder.open(place.dataDir);
   await using into = await HeldFolder.open(partial);

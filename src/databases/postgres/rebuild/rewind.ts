@@ -1,13 +1,11 @@
-import { copyFile, lchown, mkdir, readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { nodeDatabase } from "../../../drills/node-database.ts";
-import { readControlFile } from "../../../formats/postgres/control-file.ts";
-import { parseWalFileName } from "../../../formats/postgres/wal-file-name.ts";
 import { formatConninfo } from "../conninfo.ts";
+import { controlFileOf } from "../control-file-of.ts";
 import { HeldFolder } from "../held-folder.ts";
 import type { Divergence } from "./divergence.ts";
+import { keepDivergentWal } from "./keep-divergent-wal.ts";
 import { restoreOwnFiles, writeNote } from "./own-files.ts";
-import { isFolder } from "./rebuild-place.ts";
 import type { RebuildWork } from "./rebuild-deps.ts";
 import { configFile, runServerTool } from "./run-server-tool.ts";
 
@@ -24,7 +22,7 @@ export async function findRewind({ deps, request, primary, watch }: RebuildWork)
  */
 export async function rewind(work: RebuildWork, bin: string, diverged: Divergence): Promise<void> {
   const { deps, request, place, watch } = work;
-  if (!request.discardDivergent) await keepDivergentWal(work, diverged);
+  if (!request.discardDivergent) await keepDivergentWal(work.place, diverged);
   await deps.replication.checkpoint(request.system, request.primary, watch.signal);
   await writeNote(place, { rewinding: true, done: null, bytes: null });
   // The single-user server that ends the recovery refuses to be a standby.
@@ -41,7 +39,7 @@ export async function rewind(work: RebuildWork, bin: string, diverged: Divergenc
  * (seen with 15): so it is done here, and keeps all.
  */
 async function endRecovery(work: RebuildWork, bin: string): Promise<void> {
-  const { state } = readControlFile(await readFile(join(work.place.dataDir, "global/pg_control")));
+  const { state } = await controlFileOf(work.place.dataDir);
   if (state === "shut down" || state === "shut down in recovery") return;
   const config = await configFile(work.place.own);
   const settings = ["-c", `wal_keep_size=${KEEP_ALL_MB}`, ...(config === null ? [] : ["-c", `config_file=${config}`])];
@@ -73,24 +71,3 @@ async function runRewind(work: RebuildWork, bin: string): Promise<void> {
   const env = { PGAPPNAME: "firedrill", PGCONNECT_TIMEOUT: "10", ...secret };
   await runServerTool(work, { program: join(bin, "pg_rewind"), args, env });
 }
-
-/** pg_rewind takes away what only this server has: the WAL past the fork is all of it. */
-async function keepDivergentWal({ place }: RebuildWork, diverged: Divergence): Promise<void> {
-  if (diverged.kind !== "diverged") return;
-  const from = join(place.dataDir, "pg_wal");
-  const into = join(place.diverged, "pg_wal");
-  if (!(await isFolder(into))) await mkdir(into, { recursive: true, mode: 0o700 });
-  for (const name of await readdir(from)) {
-    const parsed = parseWalFileName(name, SMALLEST_SEGMENT);
-    if (parsed?.kind !== "segment" && parsed?.kind !== "timeline-history") continue;
-    if (parsed.kind === "segment" && parsed.timeline !== diverged.timeline) continue;
-    await copyFile(join(from, name), join(into, name));
-    await lchown(join(into, name), place.owner.uid, place.owner.gid);
-  }
-  await copyFile(join(place.dataDir, "global/pg_control"), join(place.diverged, "pg_control"));
-  for (const path of [join(place.diverged, "pg_control"), into, place.diverged])
-    await lchown(path, place.owner.uid, place.owner.gid);
-}
-
-/** Any size does for telling a segment's name: the smallest takes every one. */
-const SMALLEST_SEGMENT = 0x10_0000;

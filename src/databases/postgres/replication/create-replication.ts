@@ -2,6 +2,7 @@ import { nodeDatabase } from "../../../drills/node-database.ts";
 import type { Replication } from "../../../steps/ports/replication.ts";
 import { followPrimary, repointStandby } from "./follow-primary.ts";
 import { observeNode, type ObserveDeps } from "./observe-node.ts";
+import { observeSettled } from "./observe-settled.ts";
 import { promoteNode } from "./promote-node.ts";
 import { tryWrite } from "./try-write.ts";
 
@@ -12,6 +13,7 @@ export function createReplication(deps: ObserveDeps): Replication {
   const { sessions } = deps;
   return {
     observe: (system, nodes, options) => Promise.all(nodes.map((node) => observeNode(deps, system, node, options))),
+    observeSettled: (system, nodes, options) => observeSettled(deps, system, nodes, options),
     promote: (system, node, signal) => promoteNode(deps, system, node, signal),
     repoint: (system, standby, primary, signal) => repointStandby(sessions, system, standby, primary, signal),
     follow: (system, standby, primary, signal) => followPrimary(deps, system, standby, primary, signal),
