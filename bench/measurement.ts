@@ -85,7 +85,8 @@ function faultsOf({ reported, truth, result }: TruthEnd, none: boolean): readonl
     ...(missing > 0 ? [`${missing} lost and not reported`] : []),
     ...(invented > 0 ? [`${invented} reported and not lost`] : []),
     ...(none && lost.size > 0 ? [`${lost.size} lost with a synchronous standby`] : []),
-    ...(["passed", "failed"].includes(result.result)
+    // Inconclusive: the loss lies on both sides of the RPO, which is an answer too.
+    ...(["passed", "failed", "inconclusive"].includes(result.result)
       ? []
       : [`the drill ended ${result.result}: ${result.reasons[0]?.message}`]),
   ];

@@ -8,6 +8,7 @@ import type { StepRun } from "./step-runs.ts";
 import { waived } from "./step-runs.ts";
 import type { Timeline } from "./timeline.ts";
 import type { Deviation } from "./verdict-schema.ts";
+import { checkCondition } from "../condition.ts";
 
 interface Sources {
   readonly plan: Plan;
@@ -30,6 +31,7 @@ export function deviationsOf(sources: Sources): readonly Deviation[] {
 
 function ofStep(run: StepRun, runs: readonly StepRun[]): readonly Deviation[] {
   const { id } = run.step;
+  if (waived(run, runs) && decidedByPlan(run)) return [];
   if (waived(run, runs)) return [{ code: "STEP_SKIPPED", step: id, message: `skipped: ${run.skipped?.message ?? ""}` }];
   const own: Deviation[] = [];
   if (run.attempts > 1) own.push({ code: "STEP_RETRIED", step: id, message: `needed ${run.attempts} attempts` });
@@ -40,6 +42,16 @@ function ofStep(run: StepRun, runs: readonly StepRun[]): readonly Deviation[] {
     own.push({ code: "STOP_OVERDUE", step: id, message: "did not stop when told to; the run went on without it" });
   }
   return run.step.required ? own : [...own, ...optional(run)];
+}
+
+/**
+ * An action left out by a parameter was never part of this drill, and the plan that was agreed to says so. A check left out is always
+ * told: less was proven. So is what the run itself decided.
+ */
+function decidedByPlan({ step }: StepRun): boolean {
+  if (step.role === "check" || step.when === null || step.phase === "recover") return false;
+  const condition = checkCondition(step.when, "when");
+  return condition.kind === "ok" && condition.references.every(({ path }) => path[0] === "params");
 }
 
 /** An optional step changes no result, and its failure is never silent. */
