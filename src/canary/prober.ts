@@ -2,7 +2,8 @@
  * The prober: a client that reads and writes once per interval and notes what came of it.
  *
  * Invariants
- *  P1  A probe is good when its read and its write were both answered within their deadlines, the write by one changed row.
+ *  P1  A probe is good when its read and its write were both answered within their deadlines, the write by one new row: to change
+ *      one again and again needs no room, and would not tell of a full disk.
  *  P2  A connection that breaks between two probes is a failed probe at that instant.
  *  P3  It is never silent for longer than `SILENCE_US`: a prober that is says nothing of the service.
  *  P4  Never faster than asked.
@@ -69,7 +70,7 @@ async function probe(
   const read = await oneRow(deps, connection, beginUs, `select n from ${row} where id = 1`);
   const readUs = read === null ? since() : "-";
   const failure =
-    read ?? (await oneRow(deps, connection, beginUs, `update ${row} set n = n + 1 where id = 1 returning n`));
+    read ?? (await oneRow(deps, connection, beginUs, `insert into ${row} (n) values (0) returning n`));
   if (failure === null) {
     log.line("p", beginUs, readUs, since()); // P1
     return connection;

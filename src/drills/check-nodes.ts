@@ -5,7 +5,7 @@ import type { Draft } from "./load-document.ts";
 import { place, type Path } from "./yaml-tree.ts";
 import { valueAt } from "./zod-faults.ts";
 
-/** Nodes of a system that are told apart by neither name nor address, and endpoints that none of the written nodes has. */
+/** Nodes of a system that are told apart by neither name, address nor data directory, and endpoints that none of the written nodes has. */
 export function checkNodes(draft: Draft<unknown>): readonly Fault[] {
   const systems = valueAt(draft.value, ["systems"]);
   if (!Array.isArray(systems)) return [];
@@ -30,6 +30,11 @@ function checkSystem(draft: Draft<unknown>, base: Path): readonly Fault[] {
       code: "NODE_ADDRESS",
       message: `two nodes have the address ${address}, the first on line ${line}`,
       hint: "a node is one server: correct host or port, or remove one",
+    })),
+    ...repeated(draft, nodes, dataDirOf, (dir, line) => ({
+      code: "NODE_DATA_DIR",
+      message: `two nodes have the data directory ${show(dir)}, the first on line ${line}`,
+      hint: "a data directory is one server's: correct or remove one",
     })),
     ...strayEndpoints(draft, base, addresses),
   ];
@@ -100,6 +105,11 @@ function listAt(draft: Draft<unknown>, path: Path): readonly Written[] {
 function nameOf({ value }: Written): string | null {
   const name = valueAt(value, ["name"]);
   return typeof name === "string" ? name : null;
+}
+
+function dataDirOf({ value }: Written): string | null {
+  const dir = valueAt(value, ["dataDir"]);
+  return typeof dir === "string" ? dir.replace(/(?<=.)\/+$/u, "") : null;
 }
 
 const DEFAULT_PORT = 5432;

@@ -282,8 +282,8 @@ export interface Rebuild {
   readonly bytes: number | null;
   /** Path of the old data directory when it was kept, else null. */
   readonly kept: string | null;
-  /** When it streamed from the new primary. */
-  readonly streaming: Instant;
+  /** When it was seen to stream from the new primary; it began at most `resolutionUs` before. */
+  readonly streaming: Instant & { readonly resolutionUs: number };
 }
 
 /** Time for which the drill waited for a person. */

@@ -20,6 +20,7 @@ export interface RunMemory {
   readonly services: Service[];
   traffic: TrafficRef | null;
   replication: ReplicationState | null;
+  readonly fenced: Set<string>;
   readonly marks: MarkRecord[];
   /** In the order planned. */
   readonly ledger: Map<string, LedgerEntry>;
@@ -52,6 +53,7 @@ export function emptyMemory(): RunMemory {
     services: [],
     traffic: null,
     replication: null,
+    fenced: new Set(),
     marks: [],
     ledger: new Map(),
     attempts: new Map(),
@@ -127,6 +129,8 @@ function rememberFact(memory: RunMemory, fact: Fact): void {
   if (fact.kind === "service") memory.services.push(fact);
   if (fact.kind === "traffic") memory.traffic = fact.traffic;
   if (fact.kind === "replication") memory.replication = fact;
+  if (fact.kind === "fencing") memory.fenced.add(fact.node);
+  if (fact.kind === "rebuild" || fact.kind === "promotion") memory.fenced.delete(fact.node);
 }
 
 function rememberResource({ ledger }: RunMemory, record: Recorded): void {

@@ -14,6 +14,7 @@ import type { Plan, PlanStep } from "../drills/plan.ts";
 import type { Resource, RunEvent } from "../drills/run-event.ts";
 import { StepError } from "../drills/step-error.ts";
 import type { EngineDeps } from "./engine-deps.ts";
+import { removeEarly } from "./remove-early.ts";
 import type { RunLog } from "./run-log.ts";
 import type { RunMemory, StartedAttempt } from "./run-memory.ts";
 import { seededRandom } from "./seeded-random.ts";
@@ -68,6 +69,7 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
     marks: () => [...memory.marks],
     traffic: () => memory.traffic,
     replication: () => memory.replication,
+    fenced: () => [...memory.fenced],
     mark: (mark) => record({ type: "mark", data: mark }),
     fact: (fact) => record({ type: "fact", data: { step: step.id, fact } }),
     deviation: (code, message) =>
@@ -87,7 +89,7 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
 
 type Record = (event: RunEvent) => Promise<void>;
 
-function ledgerOf({ runId, step, epoch, signal }: ContextParts, record: Record, deps: EngineDeps): Ledger {
+function ledgerOf({ runId, step, epoch, signal, memory }: ContextParts, record: Record, deps: EngineDeps): Ledger {
   return {
     async plan(wanted) {
       signal.throwIfAborted(); // C2
@@ -102,6 +104,7 @@ function ledgerOf({ runId, step, epoch, signal }: ContextParts, record: Record, 
       return resource;
     },
     created: (id, locator) => record({ type: "resource.created", data: { id, locator } }),
+    remove: (of, kind) => removeEarly({ step: of, kind, signal }, memory, record, deps),
   };
 }
 

@@ -41,6 +41,8 @@ export interface StepContext {
   traffic(): TrafficRef | null;
   /** The newest observation of replication; null when there was none. */
   replication(): ReplicationState | null;
+  /** Nodes that were fenced in this run, and neither rebuilt nor promoted since. */
+  fenced(): readonly string[];
   mark(mark: MarkRecord): Promise<void>;
   fact(fact: Fact): Promise<void>;
   deviation(code: string, message: string): Promise<void>;
@@ -62,7 +64,18 @@ export interface StepContext {
 export interface Ledger {
   plan(resource: Pick<Resource, "kind" | "title" | "ttlMs" | "locator">): Promise<Resource>;
   created(id: string, locator: JsonObject): Promise<void>;
+  /**
+   * Removes what a step of this run made before the cleanup would, in the same order and with the same proof. What cannot be
+   * removed stays for the cleanup. Throws `StepError` `NOT_REMOVED`.
+   */
+  remove(step: string, kind: Resource["kind"]): Promise<LedgerRemoval>;
 }
+
+export type LedgerRemoval =
+  /** How each was proven gone; none when all were gone before. */
+  | { readonly kind: "gone"; readonly proofs: readonly string[] }
+  /** The step planned nothing of this kind. */
+  | { readonly kind: "nothing" };
 
 export type StepResult<O> =
   | { readonly kind: "done"; readonly outputs: O }

@@ -35,7 +35,25 @@ export async function standingOf(ref: NodeFaultRef, deps: StandingDeps, signal: 
   for (const { kind, node } of views) {
     if (kind === "unreachable" && node.name !== ref.node && (await isDown(node, deps))) down.add(node.name);
   }
-  return judge(ref, views, down);
+  const standing = judge(ref, views, down);
+  const by = standing.kind === "free" && ref.role !== "standby" ? await newerBesides(ref, views, down, deps) : null;
+  return by === null ? standing : { kind: "superseded", by };
+}
+
+/** One that is down as well and was the primary after it: its history goes on where this one's ends. */
+async function newerBesides(
+  ref: NodeFaultRef,
+  views: readonly NodeView[],
+  down: ReadonlySet<string>,
+  { control }: StandingDeps,
+): Promise<string | null> {
+  const own = views.find(({ node }) => node.name === ref.node);
+  if (own === undefined || own.kind === "standby" || own.node.dataDir === null) return null;
+  const timeline = await control.timeline(own.node);
+  for (const { node } of views)
+    if (down.has(node.name) && !(await control.heldBack(node)) && (await control.timeline(node)) > timeline)
+      return node.name;
+  return null;
 }
 
 export function judge(ref: NodeFaultRef, views: readonly NodeView[], down: ReadonlySet<string>): Standing {

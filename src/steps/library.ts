@@ -12,6 +12,7 @@ import { freezeStep } from "./fault/freeze.ts";
 import { killStep } from "./fault/kill.ts";
 import { partitionStep } from "./fault/partition.ts";
 import { replicationCutStep } from "./fault/replication-cut.ts";
+import { undoStep } from "./fault/undo.ts";
 import { type HttpRequestDeps, httpRequestStep } from "./http/request.ts";
 import { patroniFailoverStep } from "./patroni/failover.ts";
 import type { PatroniDeps } from "./patroni/input.ts";
@@ -85,6 +86,7 @@ export function stepLibrary(deps: StepDeps): ReadonlyMap<string, Step> {
     partitionStep(deps),
     replicationCutStep(deps),
     diskFullStep(deps),
+    undoStep,
     replicaStatusStep(deps),
     fenceStep(deps),
     promoteStep(deps),

@@ -123,7 +123,7 @@ function redactJson(value: JsonValue, text: (value: string) => string): JsonValu
     // `Array.isArray` does not narrow a readonly array.
     const list = value as readonly JsonValue[];
     const clean = list.map((item) => redactJson(item, text));
-    return clean.some((item, index) => item !== list[index]) ? clean : value;
+    return clean.some((item, index) => item !== list[index]) ? clean : list;
   }
   const entries = Object.entries(value as JsonObject);
   const clean = entries.map(([key, item]) => [text(key), redactJson(item, text)] as const);

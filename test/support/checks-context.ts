@@ -46,6 +46,7 @@ export function stepContext(options: ContextOptions = {}): RecordingContext {
     planSha256: "0".repeat(64),
     traffic: () => null,
     replication: () => null,
+    fenced: () => [],
     halt: () => undefined,
     requireCurrent: () => Promise.resolve(),
     stepId: "check",
@@ -65,7 +66,7 @@ export function stepContext(options: ContextOptions = {}): RecordingContext {
     mark: async (mark) => void recorded.marks.push(mark),
     fact: async (fact) => void recorded.facts.push(fact),
     deviation: async (code) => void recorded.deviations.push(code),
-    ledger: { plan: refuse, created: refuse },
+    ledger: { plan: refuse, created: refuse, remove: refuse },
     progress: (progress) => void recorded.progress.push(progress),
     secret: refuse,
   };

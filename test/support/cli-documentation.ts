@@ -54,17 +54,18 @@ export function words(command: string): readonly string[] {
 }
 
 const stepsSchema = z.array(z.looseObject({ uses: z.string() }));
-const partSchema = z.looseObject({ apiVersion: z.string().optional() });
+const partSchema = z.looseObject({ apiVersion: z.string().optional(), systems: z.array(z.unknown()).optional() });
+const inventoryHead = { apiVersion: "firedrill/v1", kind: "Inventory" };
 
-/** A page may show a part: steps of a playbook, or fields of a system. It is put where it belongs, the rest is plain. */
+/** A page may show a part: steps of a playbook, systems, or fields of one. It is put where it belongs, the rest is plain. */
 export function wholeDocument(text: string): string {
   const value: unknown = parse(text);
   const steps = stepsSchema.safeParse(value);
   if (steps.success) return JSON.stringify(playbookWith(steps.data));
   const part = partSchema.parse(value);
   if (part.apiVersion !== undefined) return `${text}\n`;
-  const system = { name: "orders", engine: "postgresql", ...part };
-  return JSON.stringify({ apiVersion: "firedrill/v1", kind: "Inventory", systems: [system] });
+  const { systems = [{ name: "orders", engine: "postgresql", ...part }] } = part;
+  return JSON.stringify({ ...inventoryHead, systems });
 }
 
 type Steps = z.infer<typeof stepsSchema>;
@@ -74,18 +75,22 @@ function playbookWith(steps: Steps): object {
   const output = (step: string, name: string): string => `\${{ steps.${step}.outputs.${name} }}`;
   const restore = { backup: output("backup", "backup"), into: output("sandbox", "sandbox") };
   const shown = of(/^postgres\/restore$/u).map((step) => ({ id: "restore", ...step }));
+  const promotes = JSON.stringify(steps).includes("steps.promote.");
+  const looked = promotes ? [{ id: "replicas", uses: "postgres/replica-status" }] : [];
+  const promoted = promotes ? [{ id: "promote", uses: "postgres/promote" }] : [];
   const check = { uses: "verify/sql", with: { on: output("restore", "database"), query: "select 1", expect: "== 1" } };
   return {
     apiVersion: "firedrill/v1",
     kind: "Playbook",
     metadata: { name: "part" },
     phases: {
-      prepare: [{ id: "backup", uses: "backup/find", with: { select: "newest" } }, ...of(/^backup\//u)],
+      prepare: [{ id: "backup", uses: "backup/find", with: { select: "newest" } }, ...of(/^backup\//u), ...looked],
       disaster: [{ uses: "disaster/declare" }],
       recover: [
         { id: "sandbox", uses: "sandbox/create", with: { kind: "process", ttl: "2h" } },
         ...of(/^sandbox\//u),
         ...(shown.length > 0 ? shown : [{ id: "restore", uses: "postgres/restore", with: restore, timeout: "30m" }]),
+        ...promoted,
       ],
       verify: [check, ...steps.filter((step) => !/^(?:backup|sandbox)\/|^postgres\/restore$/u.test(step.uses))],
     },

@@ -54,6 +54,7 @@ export function drillContext(options: DrillContextOptions = {}): DrillContext {
         resources.set(id, { ...planned, locator });
         order.push(`created ${planned.kind}`);
       },
+      remove: async () => ({ kind: "nothing" }),
     },
     async secret(ref) {
       const value = options.secrets?.[ref];

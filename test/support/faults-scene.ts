@@ -117,6 +117,7 @@ function recordingContext(options: SceneContextOptions): SceneContext {
         return resource;
       },
       created: () => Promise.resolve(),
+      remove: async () => ({ kind: "nothing" }),
     },
   };
 }

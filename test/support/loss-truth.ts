@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
-import { createServer } from "node:http";
 import { basename, dirname, join } from "node:path";
 import { startServer } from "../../src/databases/postgres/lab/start-server.ts";
 import { nodeDatabase } from "../../src/drills/node-database.ts";
 import type { Session } from "../../src/steps/ports/postgres.ts";
+import { type Desk, openDesk, waitingFor } from "./desk.ts";
 import type { HaCluster } from "./ha-cluster.ts";
 import { openSession, serviceUser, testBinaries } from "./pg-machine.ts";
 
@@ -17,37 +17,24 @@ export interface LossTruth {
   readonly lost: readonly string[];
   /** Commit times of the lost in the old primary's data directory, its own clock; null when nothing is lost. */
   readonly lostBetween: { readonly firstUs: number; readonly lastUs: number } | null;
+  /** From sending to acknowledgement, the slowest of all: a commit lies somewhere between. */
+  readonly slowestAnswerUs: number;
 }
 
 /** A playbook's last step asks this address and waits: so long the tables are still there. */
-export interface TruthDesk extends AsyncDisposable {
-  readonly url: string;
+export interface TruthDesk extends Desk {
   survivors(): ReadonlySet<string>;
 }
 
 export async function openTruthDesk(ha: HaCluster): Promise<TruthDesk> {
-  let found: ReadonlySet<string> | null = null;
-  let asked: Promise<void> | null = null;
-  const server = createServer((_request, response) => {
-    asked ??= readSurvivors(ha).then((rows) => void (found = rows));
-    response.writeHead(found === null ? 503 : 200).end();
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const address = server.address();
-  const port = typeof address === "object" ? address?.port : 0;
-  return {
-    url: `http://127.0.0.1:${port}/`,
-    survivors: () => found ?? new Set(),
-    [Symbol.asyncDispose]: async () => {
-      server.closeAllConnections();
-      server.close();
-    },
-  };
+  let found: ReadonlySet<string> = new Set();
+  const desk = await openDesk(async () => void (found = await readSurvivors(ha)));
+  return { ...desk, survivors: () => found };
 }
 
 /** The playbook with one more step at its end, in phase return. */
-export function waitingForTruth(playbook: string, { url }: TruthDesk): string {
-  return `${playbook}    - id: truth\n      uses: wait/until\n      with: { url: "${url}" }\n`;
+export function waitingForTruth(playbook: string, desk: TruthDesk): string {
+  return `${playbook}${waitingFor("truth", desk)}`;
 }
 
 async function readSurvivors({ system }: HaCluster): Promise<ReadonlySet<string>> {
@@ -83,12 +70,13 @@ async function markers(session: Session): Promise<readonly Marker[]> {
 
 /** `ha` must have been made with `track_commit_timestamp`, the drill run without `discardDivergent`. The kept data directory is removed. */
 export async function lossTruth(ha: HaCluster, runDir: string, survivors: ReadonlySet<string>): Promise<LossTruth> {
-  const acknowledged = readAcknowledged(runDir);
+  const { acknowledged, slowestAnswerUs } = readLedgers(runDir);
   const lost = [...acknowledged].filter((key) => !survivors.has(key));
   const kept = keptDirectory(ha);
   const old = kept === null ? null : await readAside(kept);
-  for (const name of kept === null ? [] : [kept, `${kept}-socket`, `${kept}.log`]) await rm(name, { recursive: true, force: true });
-  if (lost.length === 0) return { acknowledged, survivors, lost, lostBetween: null };
+  for (const name of kept === null ? [] : [kept, `${kept}-socket`, `${kept}.log`])
+    await rm(name, { recursive: true, force: true });
+  if (lost.length === 0) return { acknowledged, survivors, lost, lostBetween: null, slowestAnswerUs };
   if (old === null) throw new Error(`${lost.length} are lost, and no data directory of the old primary was kept`);
   const times = lost.map((key) => {
     const at = old.get(key);
@@ -100,14 +88,25 @@ export async function lossTruth(ha: HaCluster, runDir: string, survivors: Readon
     survivors,
     lost,
     lostBetween: { firstUs: times.reduce((a, b) => Math.min(a, b)), lastUs: times.reduce((a, b) => Math.max(a, b)) },
+    slowestAnswerUs,
   };
 }
 
-/** Read by itself: a line `a <monotonic> <writer> <seq> <lsn>` is an acknowledgement. */
-function readAcknowledged(runDir: string): ReadonlySet<string> {
+/** Read by itself: a line `a <monotonic> <writer> <seq> <lsn>` is an acknowledgement of `s <monotonic> <writer> <seq>`. */
+function readLedgers(runDir: string): Pick<LossTruth, "acknowledged" | "slowestAnswerUs"> {
   const files = readdirSync(runDir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ledger"));
-  const lines = files.flatMap((name) => readFileSync(join(runDir, name), "utf8").split("\n"));
-  return new Set(lines.filter((line) => line.startsWith("a ")).map((line) => line.split(" ").slice(2, 4).join("/")));
+  const sent = new Map<string, number>();
+  const acknowledged = new Set<string>();
+  let slowestAnswerUs = 0;
+  for (const line of files.flatMap((name) => readFileSync(join(runDir, name), "utf8").split("\n"))) {
+    const [kind, us, writer, seq] = line.split(" ");
+    const key = `${writer}/${seq}`;
+    if (kind === "s") sent.set(key, Number(us));
+    if (kind !== "a") continue;
+    acknowledged.add(key);
+    slowestAnswerUs = Math.max(slowestAnswerUs, Number(us) - (sent.get(key) ?? 0));
+  }
+  return { acknowledged, slowestAnswerUs };
 }
 
 function keptDirectory({ system }: HaCluster): string | null {
@@ -134,7 +133,12 @@ async function readAside(dataDir: string): Promise<ReadonlyMap<string, number>> 
     superuser: "postgres",
     port: 0,
     archiveDir: null,
-    settings: { track_commit_timestamp: "on", synchronous_standby_names: "", max_connections: "50", shared_buffers: "16MB" },
+    settings: {
+      track_commit_timestamp: "on",
+      synchronous_standby_names: "",
+      max_connections: "50",
+      shared_buffers: "16MB",
+    },
     signal,
   });
   await using session = await openSession(server.database);

@@ -209,7 +209,7 @@ export function rebuilt(ms = 5100): Fact {
     reason,
     bytes: 33_554_432,
     kept: null,
-    streaming: atMs(ms),
+    streaming: { ...atMs(ms), resolutionUs: 60_000 },
   };
 }
 

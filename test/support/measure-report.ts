@@ -209,7 +209,7 @@ function hostileFailover(): readonly Fact[] {
       reason: HOSTILE,
       bytes: 1,
       kept: HOSTILE,
-      streaming: atMs(4),
+      streaming: { ...atMs(4), resolutionUs: 1 },
     },
     outages({ path: HOSTILE, outages: [outage({ reason: HOSTILE, from: HOSTILE, to: HOSTILE })] }),
     canaryLoss({ ...lost, readFrom: { host: HOSTILE, port: 1, timeline: 1, lsn: HOSTILE } }),

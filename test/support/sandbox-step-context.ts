@@ -24,6 +24,7 @@ export function stepContext(h: Harness, inventory: readonly SystemSnapshot[], at
     planSha256: "0".repeat(64),
     traffic: () => null,
     replication: () => null,
+    fenced: () => [],
     halt: () => undefined,
     requireCurrent: () => Promise.resolve(),
     stepId: "sandbox",
@@ -54,6 +55,7 @@ export function stepContext(h: Harness, inventory: readonly SystemSnapshot[], at
         if (planned === undefined) throw new Error(`${id} was never planned`);
         recorded.ledger.push({ what: "created", resource: { ...planned.resource, locator } });
       },
+      remove: async () => ({ kind: "nothing" }),
     },
     progress: () => {},
     secret: async () => "",

@@ -35,7 +35,18 @@ export async function truthDrill(ha: HaCluster, drill: TruthDrill): Promise<Trut
   await writeFile(inventory, failoverInventory(ha.system));
   const state = join(ha.dir, "state");
   const params = drill.params.flatMap((param) => ["--param", param]);
-  const args = ["run", playbook, "--inventory", inventory, "--system", ha.system.name, "--state", state, "--json", ...params];
+  const args = [
+    "run",
+    playbook,
+    "--inventory",
+    inventory,
+    "--system",
+    ha.system.name,
+    "--state",
+    state,
+    "--json",
+    ...params,
+  ];
   const { code, stdout, stderr } = await program(args);
   if (stdout === "") throw new Error(`no result: ${stderr}`);
   const result: RunResult = runResultSchema.parse(JSON.parse(stdout));
@@ -48,7 +59,9 @@ const run = promisify(execFile);
 
 async function program(args: readonly string[]) {
   try {
-    const { stdout, stderr } = await run(process.execPath, [join(PROJECT, "src/cli.ts"), ...args], { maxBuffer: 1 << 28 });
+    const { stdout, stderr } = await run(process.execPath, [join(PROJECT, "src/cli.ts"), ...args], {
+      maxBuffer: 1 << 28,
+    });
     return { code: 0, stdout, stderr };
   } catch (error) {
     // Decode boundary: what execFile rejects with for another exit code.
@@ -57,10 +70,13 @@ async function program(args: readonly string[]) {
   }
 }
 
-function reportedLost({ loss: { lostAcknowledged } }: RunResult): ReadonlySet<string> {
+/** `writer/seq` of what the program says is lost. */
+export function reportedLost({ loss: { lostAcknowledged } }: RunResult): ReadonlySet<string> {
   if (lostAcknowledged.status !== "measured") throw new Error(`not measured: ${lostAcknowledged.reason}`);
   const ranges = lostAcknowledged.gone?.ranges ?? [];
   return new Set(
-    ranges.flatMap(({ writer, from, to }) => Array.from({ length: to - from + 1 }, (_, index) => `${writer}/${from + index}`)),
+    ranges.flatMap(({ writer, from, to }) =>
+      Array.from({ length: to - from + 1 }, (_, index) => `${writer}/${from + index}`),
+    ),
   );
 }

@@ -1,7 +1,6 @@
 import { constants } from "node:fs";
 import { type FileHandle, lchown, lstat, mkdir, open, readdir, rmdir, unlink } from "node:fs/promises";
 import { basename, dirname } from "node:path";
-import { pipeline } from "node:stream/promises";
 
 export interface Owner {
   /** -1: stays as it is. */
@@ -45,6 +44,7 @@ export class HeldFolder implements AsyncDisposable {
     try {
       await file.writeFile(text);
       await give(file, owner, mode);
+      await file.sync();
     } finally {
       await file.close();
     }
@@ -54,11 +54,20 @@ export class HeldFolder implements AsyncDisposable {
   async copyIn(name: string, source: FileHandle, owner: Owner, mode: number): Promise<void> {
     const file = await open(this.path(name), "wx", 0o600);
     try {
-      await pipeline(source.createReadStream({ autoClose: false }), file.createWriteStream({ autoClose: false }));
+      const chunk = Buffer.alloc(CHUNK_BYTES);
+      for (let at = 0, bytes = -1; bytes !== 0; at += bytes) {
+        ({ bytesRead: bytes } = await source.read(chunk, 0, CHUNK_BYTES, at));
+        await file.writeFile(chunk.subarray(0, bytes));
+      }
       await give(file, owner, mode);
     } finally {
       await file.close();
     }
+  }
+
+  /** Makes the names in it durable. */
+  async sync(): Promise<void> {
+    await this.#handle.sync();
   }
 
   async uid(): Promise<number> {
@@ -121,6 +130,8 @@ export class HeldFolder implements AsyncDisposable {
     for (const name of await this.names()) await this.remove(name);
   }
 }
+
+const CHUNK_BYTES = 1024 * 1024;
 
 /** A path with all that is in it, through no link, whoever changes what is there meanwhile. */
 export async function removeTree(path: string): Promise<void> {

@@ -125,7 +125,9 @@ const rebuild = z.object({
   reason: z.string(),
   bytes: count.nullable(),
   kept: z.string().nullable().describe("Where the old data directory was kept."),
-  streaming: instant,
+  streaming: instant.extend({
+    resolutionUs: z.number().int().describe("It began to stream at most so long before it was seen to."),
+  }),
   step,
 });
 

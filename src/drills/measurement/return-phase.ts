@@ -3,7 +3,6 @@ import type { Recorded } from "../run-event.ts";
 import type { Duration } from "./clock-schema.ts";
 import { momentIn, seenFacts } from "./fact-view.ts";
 import { ofType } from "./journal-view.ts";
-import { JOURNAL_RESOLUTION_US } from "./marks.ts";
 import { takeover } from "./segments.ts";
 import type { StepRun } from "./step-runs.ts";
 import { waived } from "./step-runs.ts";
@@ -41,7 +40,9 @@ export function unprotected(plan: Plan, records: readonly Recorded[], t0: Moment
 }
 
 function rebuilt(plan: Plan, records: readonly Recorded[]): readonly Moment[] {
-  return seenFacts(plan, records, "rebuild").map((seen) => momentIn(seen, seen.fact.streaming, JOURNAL_RESOLUTION_US));
+  return seenFacts(plan, records, "rebuild").map((seen) =>
+    momentIn(seen, seen.fact.streaming, seen.fact.streaming.resolutionUs),
+  );
 }
 
 function seenStreaming(

@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { StepContext } from "../../engine/step-contract.ts";
@@ -25,13 +25,15 @@ export type FaultNote = z.output<typeof noteSchema>;
 
 const pathOf = ({ runDir, stepId, attempt }: StepContext): string => join(runDir, `fault-${stepId}-${attempt}.json`);
 
-/** Without waiting for the disk: it must outlive this process, and a machine that goes down takes the fault along. */
+/** As a whole or not at all: without a note the fault would be put in once more. Without waiting for the disk: it must outlive this process, and a machine that goes down takes the fault along. */
 export function writeNote(
   ctx: StepContext,
   note: Omit<FaultNote, "schemaVersion" | "bootId" | "locator"> & { locator: JsonObject },
 ): void {
   const whole = { schemaVersion: 1, bootId: ctx.clock.bootId, ...note };
-  writeFileSync(pathOf(ctx), `${JSON.stringify(whole, null, 2)}\n`, { mode: 0o600 });
+  const path = pathOf(ctx);
+  writeFileSync(`${path}.tmp`, `${JSON.stringify(whole, null, 2)}\n`, { mode: 0o600 });
+  renameSync(`${path}.tmp`, path);
 }
 
 /** Null when the act was not begun, or its note cannot be read. */

@@ -4,6 +4,7 @@ import type { NodeSpec, SystemSnapshot } from "../../drills/inventory.ts";
 import { StepError } from "../../drills/step-error.ts";
 import type { StepContext } from "../../engine/step-contract.ts";
 import type { NodeView } from "../ports/replication.ts";
+import { requireOwnData } from "../postgres/require-own-data.ts";
 import type { FaultDeps } from "./fault-deps.ts";
 
 export const nodeInput = z
@@ -20,12 +21,13 @@ export interface Target {
 
 const OBSERVE_MS = 2000;
 
-/** Throws `FAULT_NO_TARGET`; `NODE_NOT_LOCAL` when this machine does not run it. */
+/** Throws `FAULT_NO_TARGET`, `NODE_MISMATCH`; `NODE_NOT_LOCAL` when this machine does not run it. */
 export async function chooseTarget(wanted: string, ctx: StepContext, deps: FaultDeps): Promise<Target> {
   const { system, views } = await askSystem(ctx, deps);
   const view = wanted === "primary" ? onlyPrimary(views) : named(wanted, views);
   const { node } = view;
   if (node.dataDir === null) throw notLocal(node);
+  await requireOwnData(deps, system, node, { view, signal: ctx.signal });
   return { system, node, role: view.kind === "unreachable" ? "unknown" : view.kind };
 }
 

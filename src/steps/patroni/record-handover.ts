@@ -79,7 +79,7 @@ async function proveOldAway(
     ctx.log.warn({ node: before, reason: error.message }, "patroni.old_leader_not_proven");
     return null;
   });
-  if (answer === null) return;
+  if (answer === null || (answer.kind === "no_answer" && !answer.lasting)) return;
   const at = instant(ctx.clock);
   await ctx.fact({ kind: "fencing", node: before, at, ...proofOf(old, answer) });
 }

@@ -18,6 +18,10 @@ export interface NodeControl {
    * Returns when it accepts connections. Throws `StepError` `NODE_START`.
    */
   start(node: NodeSpec, signal: AbortSignal): Promise<void>;
+  /** Where the server that works in its data directory listens, by its own word; null when none runs. */
+  port(node: NodeSpec): Promise<number | null>;
+  /** Newest one that its data directory knows of, whether it runs or not. */
+  timeline(node: NodeSpec): Promise<number>;
   /** Whether one of its processes runs; stopped (SIGSTOP) ones do. */
   running(node: NodeSpec): Promise<boolean>;
   /** Whether one of them, or its supervisor, is stopped (SIGSTOP). */

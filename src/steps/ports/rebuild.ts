@@ -1,6 +1,5 @@
 import type { Rebuild } from "../../drills/facts.ts";
 import type { NodeSpec, SystemSnapshot } from "../../drills/inventory.ts";
-import type { Instant } from "../../support/clock.ts";
 import type { JsonObject } from "../../support/json.ts";
 import type { Watch } from "./backup-source.ts";
 
@@ -41,5 +40,5 @@ export interface Rebuilt {
   readonly bytes: number | null;
   /** Where the divergent data is kept; null: there is none, or it was discarded. */
   readonly kept: string | null;
-  readonly streaming: Instant;
+  readonly streaming: Rebuild["streaming"];
 }

@@ -48,7 +48,14 @@ export interface Settled {
 }
 
 export type NodeView =
-  | { readonly kind: "unreachable"; readonly node: NodeSpec; readonly at: Instant; readonly reason: string }
+  | {
+      readonly kind: "unreachable";
+      readonly node: NodeSpec;
+      readonly at: Instant;
+      readonly reason: string;
+      /** Its machine says that nobody listens there. Else it may run: frozen, cut off, or starting. */
+      readonly closed: boolean;
+    }
   | PrimaryView
   | StandbyView;
 
@@ -57,6 +64,8 @@ interface ServerView {
   readonly at: Instant;
   readonly major: number;
   readonly systemIdentifier: string;
+  /** Its own setting, which may differ from the endpoint's behind an address translation. */
+  readonly port: number;
   readonly timeline: number;
 }
 
@@ -101,6 +110,9 @@ export interface PromotedServer {
 
 export type WriteAnswer =
   | { readonly kind: "acknowledged" }
-  /** The server answered no: in recovery, read-only. */
-  | { readonly kind: "refused"; readonly reason: string }
-  | { readonly kind: "no_answer"; readonly reason: string };
+  /**
+   * The server answered no: in recovery, read-only. `lasting`: nothing says that it will be otherwise in a moment. Not so for a
+   * server that is starting, and where nobody was asked: a name that is not found, a secret that is missing.
+   */
+  | { readonly kind: "refused"; readonly reason: string; readonly lasting: boolean }
+  | { readonly kind: "no_answer"; readonly reason: string; readonly lasting: boolean };

@@ -9,6 +9,7 @@ import { durationMs } from "../../support/duration.ts";
 import type { NodeControl } from "../ports/node-control.ts";
 import type { Replication, WriteAnswer } from "../ports/replication.ts";
 import { planFence } from "./fence-resource.ts";
+import { requireOwnData } from "./require-own-data.ts";
 import { nodeNamed, oldPrimary, systemOf } from "./system-nodes.ts";
 
 export interface FenceDeps {
@@ -75,6 +76,7 @@ async function shut(
   ctx: StepContext,
 ): Promise<Fenced> {
   const { signal } = ctx;
+  await requireOwnData({ control, replication }, system, node, { signal });
   const { id, locator } = await planFence(system, node, ctx);
   await ctx.requireCurrent();
   await control.holdBack(node);
@@ -108,9 +110,15 @@ async function proveAway(
     return replication.tryWrite(system, node, timeout, signal);
   });
   const answers = await Promise.all(looks);
-  for (const answer of answers) requireNoWrite(node, answer);
+  for (const answer of answers) {
+    requireNoWrite(node, answer);
+    if (answer.kind !== "acknowledged" && !answer.lasting) throw notProven(node, said(answer), ASK_ANOTHER_WAY);
+  }
   return { how: "unreachable", proofs: answers.map(said) };
 }
+
+const ASK_ANOTHER_WAY =
+  "stop it with your own tool first (command/run), and see that its name and credentials are right";
 
 function requireNoWrite(node: NodeSpec, answer: WriteAnswer): void {
   if (answer.kind !== "acknowledged") return;

@@ -2,9 +2,10 @@ import type { SystemSnapshot } from "../../drills/inventory.ts";
 import { StepError } from "../../drills/step-error.ts";
 import type { StepContext } from "../../engine/step-contract.ts";
 import { formatBytes } from "../../support/format.ts";
-import type { NodeView, PrimaryView, Replication, StandbyView } from "../ports/replication.ts";
+import type { NodeView, PrimaryView, StandbyView } from "../ports/replication.ts";
 import { type Candidate, chooseStandby } from "./choose-standby.ts";
 import { listed } from "./listed.ts";
+import { type OwnDataDeps, requireOwnData } from "./require-own-data.ts";
 import { nodeNamed } from "./system-nodes.ts";
 import { bytesBehind } from "./wal-distance.ts";
 
@@ -22,19 +23,20 @@ export interface SwitchoverWish {
   readonly timeout: number;
 }
 
-/** Before anything is touched. Throws `SWITCHOVER_NO_PRIMARY`, `SWITCHOVER_NOT_READY`, `PROMOTE_NO_STANDBY`, `PROMOTE_UNFIT`, `NODE_NOT_LOCAL`. */
+/** Before anything is touched. Throws `SWITCHOVER_NO_PRIMARY`, `SWITCHOVER_NOT_READY`, `PROMOTE_NO_STANDBY`, `PROMOTE_UNFIT`, `NODE_NOT_LOCAL`, `NODE_MISMATCH`. */
 export async function planSwitchover(
-  { replication }: { readonly replication: Replication },
+  deps: OwnDataDeps,
   system: SystemSnapshot,
   wish: SwitchoverWish,
   { signal }: StepContext,
 ): Promise<SwitchoverPlan> {
-  const views = await replication.observe(system, system.nodes, { timeoutMs: wish.timeout, signal });
+  const views = await deps.replication.observe(system, system.nodes, { timeoutMs: wish.timeout, signal });
   const primary = onePrimary(views);
   const wanted = wish.to === "auto" ? null : nodeNamed(system, wish.to);
   const { standby: target, reason, candidates } = chooseStandby(views, wanted);
   requireReady(primary, target, wish.maxLag);
   requireLocal(primary);
+  await requireOwnData(deps, system, primary.node, { view: primary, signal });
   return { views, primary, target, reason, candidates };
 }
 

@@ -16,6 +16,7 @@ import {
   recordPromotion,
 } from "./record-promotion.ts";
 import { repointStandbys, sayRepointed } from "./repoint-standbys.ts";
+import { requireFenced } from "./require-fenced.ts";
 import { requireNoPrimary } from "./require-no-primary.ts";
 import { nodeNamed, systemOf } from "./system-nodes.ts";
 
@@ -68,6 +69,7 @@ async function promote(
     replication.observe(system, system.nodes, limits),
   ]);
   await requireNoPrimary(replication, system, views, limits);
+  requireFenced(views, ctx);
   const chosen = chooseStandby(views, wanted);
   const { standby, reason, candidates } = chosen;
   requireWithinLag(standby.node.name, standby.receivedLsn, known, wish);

@@ -3,13 +3,16 @@ import type { NodeSpec, SystemSnapshot } from "../../drills/inventory.ts";
 import { StepError } from "../../drills/step-error.ts";
 import { defineStep, type StepContext } from "../../engine/step-contract.ts";
 import type { JsonObject } from "../../support/json.ts";
+import type { NodeControl } from "../ports/node-control.ts";
 import type { Rebuilder, Rebuilt } from "../ports/rebuild.ts";
 import type { NodeView, Replication } from "../ports/replication.ts";
 import { listed } from "./listed.ts";
+import { requireOwnData } from "./require-own-data.ts";
 import { nodeNamed, systemOf } from "./system-nodes.ts";
 
 export interface RebuildDeps {
   readonly replication: Replication;
+  readonly control: NodeControl;
   readonly rebuilder: Rebuilder;
 }
 
@@ -61,6 +64,8 @@ export function rebuildStep(deps: RebuildDeps) {
       });
       const primary = onePrimary(views);
       const node = wish.node === "old-primary" ? outOfStep(views, primary) : nodeNamed(system, wish.node);
+      const view = views.find((one) => one.node.name === node.name) ?? null;
+      await requireOwnData(deps, system, node, { view, signal: ctx.signal });
       await ctx.requireCurrent();
       const { method, reason, bytes, kept, streaming } = await rebuildAs(deps, { system, node, primary }, wish, ctx);
       await ctx.fact({ kind: "rebuild", node: node.name, method, reason, bytes, kept, streaming });

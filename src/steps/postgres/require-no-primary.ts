@@ -24,7 +24,7 @@ export async function requireNoPrimary(
 /** A full disk, no connection left: it may take the writes of others, or those of a minute later. */
 function inDoubt(error: unknown, signal: AbortSignal): WriteAnswer {
   signal.throwIfAborted();
-  return { kind: "no_answer", reason: error instanceof Error ? error.message : String(error) };
+  return { kind: "no_answer", reason: error instanceof Error ? error.message : String(error), lasting: false };
 }
 
 function twoPrimaries(name: string, answer: WriteAnswer): StepError {

@@ -1,12 +1,11 @@
 import { existsSync } from "node:fs";
 import { glob, open, readdir, readFile, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { Ajv2020 } from "ajv/dist/2020.js";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type RunResult, runResultSchema } from "../../../src/drills/result.ts";
 import { containing } from "../../support/cli-matchers.ts";
 import { type CliLab, makeCliLab, PROJECT } from "../../support/cli-lab.ts";
 import { type CliEnd, eventSchema, firedrill, leftIn, NOTHING } from "../../support/cli-run.ts";
+import { publishedResult } from "../../support/published-result.ts";
 
 let lab: CliLab;
 beforeAll(async () => {
@@ -19,18 +18,11 @@ const run = (...args: readonly string[]): Promise<CliEnd> => firedrill(args, { c
 const drill = (playbook: string, ...args: readonly string[]): Promise<CliEnd> =>
   run("run", `playbooks/${playbook}.yaml`, "--system", "orders", ...args);
 
-/** One JSON document, by our schema and by the published one. */
-async function resultOf(text: string): Promise<RunResult> {
-  const result: unknown = JSON.parse(text);
-  // The published schema is JSON.
-  const schema = JSON.parse(await readFile(join(PROJECT, "schema/result.schema.json"), "utf8")) as object;
-  const validate = new Ajv2020({ strict: true, allErrors: true }).compile(schema);
-  expect(validate(result) ? [] : validate.errors).toEqual([]);
-  return runResultSchema.parse(result);
-}
+const DRILLS = ["cli/drills", "cli/failover-drills", "patroni/drills"];
 
-test("every playbook in playbooks/ is run here", async () => {
-  const source = await readFile(import.meta.filename, "utf8");
+test("every playbook in playbooks/ is run by a test", async () => {
+  const file = (name: string): string => join(PROJECT, `test/integration/${name}.test.ts`);
+  const source = (await Promise.all(DRILLS.map((name) => readFile(file(name), "utf8")))).join("");
   const names = (await readdir(join(PROJECT, "playbooks"))).map((name) => name.replace(/\.yaml$/u, ""));
   expect(names.length).toBeGreaterThan(0);
   for (const name of names) expect(source).toContain(`drill("${name}"`);
@@ -50,7 +42,7 @@ describe("restore-latest", () => {
     expect(stderr).toContain("step restore done");
 
     const shown = await run("show", "latest", "--json");
-    const result = await resultOf(shown.stdout);
+    const result = await publishedResult(shown.stdout);
     expect(result).toMatchObject({
       result: "passed",
       exitCode: 0,
@@ -58,7 +50,7 @@ describe("restore-latest", () => {
     });
     expect(result.objectives.rpo).toMatchObject({ verdict: "met", compared: "newest_survivor_age", basis: "measured" });
     const folder = lab.path(`.firedrill/runs/${result.run.id}`);
-    expect(await resultOf(await readFile(join(folder, "result.json"), "utf8"))).toEqual(result);
+    expect(await publishedResult(await readFile(join(folder, "result.json"), "utf8"))).toEqual(result);
 
     expect((await run("show")).stdout).toMatch(/^PASSED /u);
     const listed: unknown = JSON.parse((await run("list", "--json")).stdout);
@@ -87,14 +79,17 @@ describe("restore-latest", () => {
 test("restore-random passes; --json prints one document and no word besides", async () => {
   const { code, stdout } = await drill("restore-random", "--json", "--state", "random");
   expect(code).toBe(0);
-  expect(await resultOf(stdout)).toMatchObject({ result: "passed", observed: { source: { backupId: "base-1" } } });
+  expect(await publishedResult(stdout)).toMatchObject({
+    result: "passed",
+    observed: { source: { backupId: "base-1" } },
+  });
 });
 
 test("restore-to-time stops at the moment it is given", async () => {
   const args = ["--param", `until=${lab.moment}`, "--json", "--state", "to-time"];
   const { code, stdout } = await drill("restore-to-time", ...args);
   expect(code).toBe(0);
-  const result = await resultOf(stdout);
+  const result = await publishedResult(stdout);
   const rows = result.checks.find((check) => check.step === "rows");
   expect(rows?.actual).toContain("1000 rows");
   const late = await drill("restore-to-time", "--param", "until=2099-01-01T00:00:00Z", "--state", "to-time");
@@ -117,7 +112,7 @@ test("--objectives warn forgives a missed objective, not in the result", async (
     "--state",
     "warn",
   );
-  expect({ code, result: (await resultOf(stdout)).result }).toEqual({ code: 0, result: "failed" });
+  expect({ code, result: (await publishedResult(stdout)).result }).toEqual({ code: 0, result: "failed" });
 });
 
 /** The middle of the largest file of the backup; returns its path below the backup. */

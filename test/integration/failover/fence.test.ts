@@ -1,8 +1,11 @@
+import { once } from "node:events";
 import { existsSync } from "node:fs";
+import { type AddressInfo, createServer } from "node:net";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { livePostmaster } from "../../../src/databases/postgres/postmaster-file.ts";
 import type { ReplicationState } from "../../../src/drills/facts.ts";
+import type { SystemSnapshot } from "../../../src/drills/inventory.ts";
 import { fenceStep } from "../../../src/steps/postgres/fence.ts";
 import { rebuildStep } from "../../../src/steps/postgres/rebuild.ts";
 import { runStep, systemWith } from "../../support/checks-context.ts";
@@ -22,6 +25,15 @@ const known: ReplicationState = {
   timeline: 1,
   standbys: [],
 };
+
+/** What a server says while it recovers after a crash (protocol, ErrorResponse). */
+function error57P03(): Buffer {
+  const fields = ["SFATAL", "VFATAL", "C57P03", "Mthe database system is starting up"];
+  const body = Buffer.from(`${fields.join("\0")}\0\0`);
+  const head = Buffer.from([0x45, 0, 0, 0, 0]);
+  head.writeInt32BE(body.length + 4, 1);
+  return Buffer.concat([head, body]);
+}
 
 describe("postgres/fence", () => {
   test("stops the old primary, frozen or not, holds it back, and shows that it takes no write", async () => {
@@ -72,6 +84,38 @@ describe("postgres/fence", () => {
       how: "unreachable",
       proofs: [aText, aText, aText],
     });
+  });
+
+  test("a remote one of which nobody could be asked, or which is only starting, is not", async () => {
+    await using ha = await startHaCluster();
+    const remote = ha.system.nodes.map((node) => ({ ...node, dataDir: null }));
+    const proven = (system: Partial<SystemSnapshot>, deps = failoverDeps(ha)) =>
+      runStep(
+        fenceStep(deps),
+        { node: "a" },
+        failoverContext(ha, { system: { ...ha.system, nodes: remote, ...system } }),
+      );
+    const unproven = { code: "FENCE_NOT_PROVEN" };
+    const nowhere = remote.map((node) => ({ ...node, endpoint: { host: "a.invalid", port: 5432 } }));
+    await expect(proven({ nodes: nowhere })).rejects.toMatchObject(unproven);
+    const credentials = { ...ha.system.credentials, password: "file:/nonexistent/password" };
+    await expect(proven({ credentials })).rejects.toMatchObject(unproven);
+    // A frozen one gives no answer, which is one of a kind; one that recovers after a crash says so, and serves a moment later.
+    const { control } = failoverDeps(ha);
+    await control.freeze(nodeOf(ha, "a"), { supervisor: false }, signal);
+    expect((await proven({})).outputs).toMatchObject({ how: "unreachable" });
+    await control.thaw(nodeOf(ha, "a"));
+    const starting = createServer(
+      (socket) => void socket.on("data", () => socket.end(error57P03())).on("error", () => {}),
+    );
+    await once(starting.listen(0, "127.0.0.1"), "listening");
+    const { port } = starting.address() as AddressInfo; // a TCP server's
+    try {
+      const recovering = remote.map((node) => ({ ...node, endpoint: { host: "127.0.0.1", port } }));
+      await expect(proven({ nodes: recovering })).rejects.toMatchObject(unproven);
+    } finally {
+      starting.close();
+    }
   });
 
   test("another server at its address is no proof", async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Promotion, ReplicationState } from "../../../src/drills/facts.ts";
+import { fenceStep } from "../../../src/steps/postgres/fence.ts";
 import { promoteStep } from "../../../src/steps/postgres/promote.ts";
 import { replicaStatusStep } from "../../../src/steps/postgres/replica-status.ts";
 import { runCheck, runStep } from "../../support/checks-context.ts";
@@ -130,6 +131,23 @@ describe("postgres/promote", () => {
       class: "permanent",
     });
     expect(ctx.asked.count).toBe(0);
+  });
+
+  test("nor is one that is only silent: it has to be fenced first", async () => {
+    await using ha = await startHaCluster();
+    const known = await lookedAt(ha);
+    const deps = failoverDeps(ha);
+    await deps.control.freeze(nodeOf(ha, "a"), { supervisor: false }, signal);
+    const ctx = failoverContext(ha, { known });
+    await expect(runStep(promoteStep(deps), { timeout: "300ms" }, ctx)).rejects.toMatchObject({
+      code: "PROMOTE_NOT_FENCED",
+      class: "permanent",
+    });
+    await runStep(fenceStep(deps), {}, ctx);
+    expect(ctx.fenced()).toEqual(["a"]);
+    await runStep(promoteStep(deps), { timeout: "300ms" }, ctx);
+    expect(promotion(ctx)).toMatchObject({ node: "b" });
+    expect(ctx.fenced()).toEqual(["a"]);
   });
 
   test("a standby with a paused replay is promoted with all that it has received", async () => {

@@ -108,6 +108,26 @@ describe("postgres/rebuild", () => {
     },
   );
 
+  test("a second primary of the same timeline has a history of its own, which is kept", async () => {
+    await using ha = await startHaCluster({ names: ["a", "b", "c"] });
+    await ha.cluster.server("a").stop("immediate");
+    // Both from the same position, so that not even their history files tell them apart.
+    for (const name of ["b", "c"]) await replication.promote(ha.system, nodeOf(ha, name), signal);
+    {
+      await using second = await ha.session("c");
+      await second.query("create table only_here as select 1 as one");
+    }
+    const deps = failoverDeps(ha);
+    await deps.control.stop(nodeOf(ha, "c"), "fast", 10_000, signal);
+    const { outputs } = await runStep(rebuildStep(deps), { node: "c" }, failoverContext(ha));
+    const { dataDir } = nodeOf(ha, "c");
+    expect(outputs).toMatchObject({
+      method: "base_copy",
+      reason: matching(/as a primary itself/u),
+      kept: `${dataDir}.diverged-run-1`,
+    });
+  });
+
   test("a swap that was cut off between its renames is completed", async () => {
     await using ha = await startHaCluster();
     await failOver(ha, true);

@@ -1,27 +1,18 @@
-import { execFile } from "node:child_process";
-import { mkdir, readdir, rm, rmdir, statfs } from "node:fs/promises";
+import { mkdir, readdir, statfs, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nodeDatabase } from "../../../src/drills/node-database.ts";
 import { diskFullStep } from "../../../src/steps/fault/disk-full.ts";
 import { runStep } from "../../support/checks-context.ts";
 import { faultDrivers, type FaultScene, faultScene, runFolder } from "../../support/faults-scene.ts";
+import { mountTmpfs, ontoTmpfs } from "../../support/own-file-system.ts";
 import { openSession } from "../../support/pg-machine.ts";
 
-const run = promisify(execFile);
 const signal = new AbortController().signal;
 const mib = 1024 * 1024;
 const root = process.getuid?.() === 0;
 const lack = root ? "" : " (SKIPPED: needs root, to mount a small file system)";
-
-/** A file system of its own below the folder. */
-async function mountTmpfs(dir: string, size: string): Promise<AsyncDisposable> {
-  await mkdir(dir, { recursive: true });
-  await run("mount", ["-t", "tmpfs", "-o", `size=${size},mode=755`, "tmpfs", dir]);
-  return { [Symbol.asyncDispose]: async () => void (await run("umount", ["-l", dir])) };
-}
 
 async function freeBytes(dir: string): Promise<number> {
   const { bavail, bsize } = await statfs(dir);
@@ -74,7 +65,7 @@ describe.skipIf(!root)(`a primary whose file system is full${lack}`, () => {
   let mounted: AsyncDisposable;
   beforeAll(async () => {
     scene = await faultScene({ names: ["a", "b"] });
-    mounted = await ontoTmpfs(scene);
+    mounted = await ontoTmpfs(scene.node("a"), scene.control, "192m");
   });
   afterAll(async () => {
     await scene.control.kill(scene.node("a"), { supervisor: false }, signal).catch(() => undefined);
@@ -109,22 +100,32 @@ describe.skipIf(!root)(`a primary whose file system is full${lack}`, () => {
   });
 });
 
-/** Node `a` in the same place, on a file system of its own. */
-async function ontoTmpfs(scene: FaultScene): Promise<AsyncDisposable> {
-  const { ha, control } = scene;
-  const a = scene.node("a");
-  const dir = join(ha.dir, "a");
-  const aside = `${dir}-aside`;
-  await control.stop(a, "fast", 20_000, signal);
-  await run("cp", ["-a", "-T", dir, aside]);
-  const mounted = await mountTmpfs(dir, "192m");
-  await run("cp", ["-a", "-T", aside, dir]);
-  await rm(aside, { recursive: true });
-  await control.start(a, signal);
-  return {
-    async [Symbol.asyncDispose]() {
-      await mounted[Symbol.asyncDispose]();
-      await rmdir(dir).catch(() => undefined);
-    },
-  };
-}
+describe.skipIf(!root)(`on a full file system${lack}`, () => {
+  test("a server can be held back and let go; a standby's own empty file stays", async () => {
+    await using folder = await runFolder();
+    const dataDir = join(folder.dir, "disk");
+    await using _mounted = await mountTmpfs(dataDir, "4m");
+    const { control, faults } = faultDrivers(folder.dir);
+    const node = { ...FULL, dataDir };
+    const locator = await faults.disk.plan(dataDir, 0, 100 * mib, { run: "run-1", needed: [] });
+    await faults.disk.fill(locator, signal);
+    await control.holdBack(node);
+    await control.holdBack(node);
+    expect(await control.heldBack(node)).toBe(true);
+    await control.letGo(node);
+    expect(await control.heldBack(node)).toBe(false);
+    await writeFile(join(dataDir, "standby.signal"), "");
+    await control.letGo(node);
+    expect(await control.heldBack(node)).toBe(true);
+  });
+});
+
+const FULL = {
+  name: "full",
+  endpoint: { host: "127.0.0.1", port: 1 },
+  bin: null,
+  start: null,
+  stop: null,
+  supervisorPidFile: null,
+  patroni: null,
+};

@@ -100,3 +100,21 @@ describe("a promotion that was asked for and has not happened yet", () => {
     expect(await found).toMatchObject({ kind: "happened", outputs: { node: "b" } });
   });
 });
+
+describe("a successor that is down as well", () => {
+  test("keeps the old primary down: what was acknowledged since is the successor's", async () => {
+    await using scene = await faultScene({ names: ["a", "b"] });
+    const [first, second] = [scene.context(), scene.context()];
+    await runStep(killStep(scene), {}, first);
+    await scene.promote("b");
+    await runStep(killStep(scene), {}, second);
+    // Cleanup begins with b; should b not start, a must not serve in its place.
+    const [a] = first.planned;
+    await scene.keeper.destroy(a?.locator ?? {}, signal);
+    expect(await primaries(scene)).toEqual([]);
+    expect(await scene.keeper.verifyGone(a?.locator ?? {}, signal)).toMatchObject({ gone: false });
+    await scene.cleanUp(second);
+    expect(await primaries(scene)).toEqual(["b"]);
+    expect(await scene.keeper.verifyGone(a?.locator ?? {}, signal)).toMatchObject({ gone: true });
+  });
+});

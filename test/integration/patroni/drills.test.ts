@@ -2,11 +2,12 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { type RunResult, runResultSchema } from "../../../src/drills/result.ts";
+import type { RunResult } from "../../../src/drills/result.ts";
 import { objectWith } from "../../support/cli-matchers.ts";
 import { PROJECT } from "../../support/cli-lab.ts";
 import { eventSchema, firedrill } from "../../support/cli-run.ts";
 import { lacksPatroni, type PatroniCluster, startPatroniCluster } from "../../support/patroni-cluster.ts";
+import { publishedResult } from "../../support/published-result.ts";
 import { leaderName, patroniInventory, untilHealthy } from "../../support/patroni-scene.ts";
 
 const reason = lacksPatroni();
@@ -30,7 +31,7 @@ describe.skipIf(reason !== undefined)(`drills of a Patroni cluster${skipped}`, (
     const path = join(PROJECT, `playbooks/${playbook}.yaml`);
     const end = await firedrill(["run", path, "--system", "orders", "--json", ...args], { cwd: dir });
     expect(end).toMatchObject({ code: 0 });
-    return runResultSchema.parse(JSON.parse(end.stdout));
+    return publishedResult(end.stdout);
   };
   const facts = async ({ run }: RunResult) => {
     const text = await readFile(join(dir, ".firedrill/runs", run.id, "journal.jsonl"), "utf8");

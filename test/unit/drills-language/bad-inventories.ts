@@ -91,6 +91,12 @@ export const BAD_INVENTORIES: readonly BadDocument[] = [
     "13:9 NODE_ADDRESS",
   ),
   bad(
+    "two nodes with one data directory",
+    CREDENTIALS,
+    nodes("{ name: a, host: orders.db.example, dataDir: /srv/a }", "{ name: b, host: b.db.example, dataDir: /srv/a/ }"),
+    "13:9 NODE_DATA_DIR",
+  ),
+  bad(
     "an endpoint that no node has",
     CREDENTIALS,
     nodes("{ name: a, host: orders.db.example, port: 5433 }"),

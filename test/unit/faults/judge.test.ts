@@ -15,13 +15,13 @@ const spec = (name: string): NodeSpec => ({
   supervisorPidFile: null,
   patroni: null,
 });
-const server = { at, major: 18, systemIdentifier: "1" };
+const server = { at, major: 18, systemIdentifier: "1", port: 5432 };
 
 /** `a:primary:1`, `b:standby`, `c:silent`. */
 function view(text: string): NodeView {
   const [name = "", kind, timeline = "1"] = text.split(":");
   const node = spec(name);
-  if (kind === "silent") return { kind: "unreachable", node, at, reason: "no answer" };
+  if (kind === "silent") return { kind: "unreachable", node, at, reason: "no answer", closed: false };
   if (kind === "primary") {
     return {
       ...server,

@@ -52,7 +52,7 @@ function servers(leader: () => string, write: () => Promise<WriteAnswer>): Repli
 }
 
 function viewOf(node: PatroniNode, leader: string): NodeView {
-  const common = { node, at: instant(clock), major: 15, systemIdentifier: "1", timeline: 2 };
+  const common = { node, at: instant(clock), major: 15, systemIdentifier: "1", port: 5432, timeline: 2 };
   if (node.name === leader)
     return { ...common, kind: "primary", lsn: "0/3000100", beganLsn: "0/3000060", readOnly: false, senders: [] };
   const positions = { receivedLsn: "0/3000060", replayedLsn: "0/3000060", replayPaused: false };
@@ -92,7 +92,7 @@ function untilAsked(
   };
 }
 
-const gone = async (): Promise<WriteAnswer> => ({ kind: "no_answer", reason: "refused" });
+const gone = async (): Promise<WriteAnswer> => ({ kind: "no_answer", reason: "refused", lasting: true });
 
 describe("a switchover begins from a healthy cluster only", () => {
   const cases: readonly (readonly [string, Scene, object, string])[] = [
@@ -124,7 +124,7 @@ describe("the old leader, after the change", () => {
   };
 
   test("that refuses a write, or does not answer, is recorded with that proof", async () => {
-    const refused = await fencing(async () => ({ kind: "refused", reason: "it is in recovery" }));
+    const refused = await fencing(async () => ({ kind: "refused", reason: "it is in recovery", lasting: true }));
     expect(refused).toMatchObject([
       { node: "a", how: "command", proofs: [containing("key"), containing("it is in recovery")] },
     ]);

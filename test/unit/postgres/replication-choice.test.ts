@@ -12,11 +12,25 @@ function node(name: string): NodeSpec {
 }
 
 function standby(name: string, receivedLsn: string | null, timeline = 1): StandbyView {
-  const server = { node: node(name), at, major: 18, systemIdentifier: "1", timeline, timelineFrom: "wal" } as const;
+  const server = {
+    node: node(name),
+    at,
+    major: 18,
+    systemIdentifier: "1",
+    port: 5432,
+    timeline,
+    timelineFrom: "wal",
+  } as const;
   return { kind: "standby", ...server, receivedLsn, replayedLsn: null, replayPaused: false, receiver: null };
 }
 
-const silent = (name: string): NodeView => ({ kind: "unreachable", node: node(name), at, reason: "no answer" });
+const silent = (name: string): NodeView => ({
+  kind: "unreachable",
+  node: node(name),
+  at,
+  reason: "no answer",
+  closed: false,
+});
 const chosen = (...views: NodeView[]) => chooseStandby(views, null).standby.node.name;
 
 describe("the standby to promote", () => {

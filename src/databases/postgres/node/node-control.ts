@@ -2,9 +2,12 @@ import type { NodeSpec } from "../../../drills/inventory.ts";
 import { StepError } from "../../../drills/step-error.ts";
 import type { NodeControl, Signalled } from "../../../steps/ports/node-control.ts";
 import type { Clock } from "../../../support/clock.ts";
+import { controlFileOf } from "../control-file-of.ts";
+import { newestTimeline } from "../newest-timeline.ts";
+import { readPostmasterFile } from "../postmaster-file.ts";
 import { holdBack, isHeldBack, letGo } from "./hold-back.ts";
 import { nodePlace, type NodePlace } from "./node-place.ts";
-import { serverProcesses } from "./node-processes.ts";
+import { postmasterOf, serverProcesses } from "./node-processes.ts";
 import { freezeAll, inOrder, killAll, thawAll, type Victims } from "./signal-all.ts";
 import { startNode } from "./start-node.ts";
 import { stopNode } from "./stop-node.ts";
@@ -36,6 +39,15 @@ export function createNodeControl(deps: NodeControlDeps): NodeControl {
     },
     stop: async (node, mode, graceMs, signal) => stopNode(await nodePlace(node), { mode, graceMs }, deps, signal),
     start: async (node, signal) => startNode(await nodePlace(node), deps, signal),
+    async port(node) {
+      const place = await nodePlace(node).catch(() => null);
+      if (place === null || (await postmasterOf(place)) === null) return null;
+      return (await readPostmasterFile(place.dataDir))?.port ?? null;
+    },
+    async timeline(node) {
+      const { dataDir } = await nodePlace(node);
+      return newestTimeline(dataDir, await controlFileOf(dataDir));
+    },
     running: async (node) => inOrder(await victimsOf(await nodePlace(node), false)).length > 0,
     async frozen(node) {
       const server = await serverProcesses(await nodePlace(node));

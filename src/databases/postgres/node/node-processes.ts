@@ -39,11 +39,12 @@ export function isPostmasterOf(pid: number, place: NodePlace): boolean {
   return entry !== null && isPostmaster(entry, place);
 }
 
-/** The file may be left over from a crash, and its number may be somebody else's by now. */
+/** The file may be left over from a crash, and its number may be somebody else's by now. A server runs as the owner of its folder (miscinit.c, checkDataDir). */
 function isPostmaster(entry: ProcEntry, place: NodePlace): boolean {
+  if (ownerOf(entry.pid) !== place.uid) return false;
   const folder = workingFolder(entry.pid);
   if (folder.kind === "at") return inside(place.dataDir, folder.dir);
-  return folder.kind === "denied" && ownerOf(entry.pid) === place.uid && servesFolder(entry, place);
+  return folder.kind === "denied" && servesFolder(entry, place);
 }
 
 function servesFolder({ pid }: ProcEntry, { node, dataDir }: NodePlace): boolean {

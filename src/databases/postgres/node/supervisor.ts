@@ -3,7 +3,7 @@ import { stat } from "node:fs/promises";
 import type { NodeSpec } from "../../../drills/inventory.ts";
 import { StepError } from "../../../drills/step-error.ts";
 import { readPlainFile } from "../plain-file.ts";
-import { procEntry, type ProcEntry } from "./proc-entry.ts";
+import { ownerOf, procEntry, type ProcEntry } from "./proc-entry.ts";
 
 /** `USER_HZ`: what the kernel counts ticks in, on every Linux platform that Node runs on. */
 const TICKS_PER_SECOND = 100;
@@ -20,7 +20,11 @@ export async function supervisorOf(node: NodeSpec): Promise<ProcEntry | null> {
   if (!/^\d{1,10}$/u.test(text) || pid <= 1 || pid === process.pid) throw notOne(node, path, "holds no pid of one");
   const entry = procEntry(pid);
   if (entry === null) return null;
-  if (startedMs(entry) > (await stat(path)).mtimeMs + SLACK_MS) {
+  const file = await stat(path);
+  // Else whoever may write there could have us end any process.
+  if (file.uid !== 0 && file.uid !== ownerOf(pid))
+    throw notOne(node, path, `is user ${file.uid}'s and names process ${pid} of another user`);
+  if (startedMs(entry) > file.mtimeMs + SLACK_MS) {
     throw notOne(node, path, `is older than process ${pid}, which must be another one`);
   }
   return entry;

@@ -13,7 +13,7 @@ import { StepError } from "../../../drills/step-error.ts";
 import type { Rebuilder, RebuildRequest, Rebuilt } from "../../../steps/ports/rebuild.ts";
 import type { Watch } from "../../../steps/ports/backup-source.ts";
 import type { NodeView, PrimaryView } from "../../../steps/ports/replication.ts";
-import { type Instant, instant } from "../../../support/clock.ts";
+import { instant } from "../../../support/clock.ts";
 import { standbyConninfo } from "../standby-conninfo.ts";
 import { baseCopy, removeOld } from "./base-copy.ts";
 import { type Divergence, divergence } from "./divergence.ts";
@@ -22,7 +22,7 @@ import type { RebuilderDeps, RebuildWork } from "./rebuild-deps.ts";
 import { isFolder, type RebuildPlace, rebuildPlace } from "./rebuild-place.ts";
 import { findRewind, rewind } from "./rewind.ts";
 import { formerConninfo, makeStandby } from "./standby-settings.ts";
-import { startStreaming, streamsFrom } from "./start-streaming.ts";
+import { startStreaming, streamsFrom, UNREACHABLE } from "./start-streaming.ts";
 
 const LOOK_TIMEOUT_MS = 2000;
 const STOP_GRACE_MS = 30_000;
@@ -43,7 +43,10 @@ async function rebuild(deps: RebuilderDeps, request: RebuildRequest, watch: Watc
   const note = await readNote(place);
   if (view?.kind === "standby" && streamsFrom(view, { request, primary })) {
     await removeOld(place);
-    return rebuilt(place, note.done ?? "followed", "it streams already", note, instant(deps.clock));
+    const now = instant(deps.clock);
+    // Since when nobody saw: some time since the machine was started.
+    const streaming = { ...now, resolutionUs: now.monoUs };
+    return rebuilt(place, note.done ?? "followed", "it streams already", note, streaming);
   }
   await deps.control.stop(node, "fast", STOP_GRACE_MS, watch.signal);
   const saved = await saveOwnFiles(place);
@@ -74,7 +77,8 @@ async function tryWays(work: RebuildWork, note: RebuildNote): Promise<Rebuilt> {
   for (const [index, way] of ways.entries()) {
     const last = index === ways.length - 1;
     try {
-      const streaming = await go(work, way, state);
+      // S1: when it could not follow, it may have something of its own after all.
+      const streaming = await go(work, way, index === 0 ? state : inDoubt(state));
       const now = await readNote(work.place);
       return await rebuilt(
         work.place,
@@ -85,7 +89,7 @@ async function tryWays(work: RebuildWork, note: RebuildNote): Promise<Rebuilt> {
       );
     } catch (error) {
       work.watch.signal.throwIfAborted();
-      if (last || !(error instanceof StepError)) throw error;
+      if (last || !(error instanceof StepError) || error.code === UNREACHABLE) throw error;
       reasons.push(error.message);
       await work.deps.control.stop(work.request.node, "fast", STOP_GRACE_MS, work.watch.signal);
     }
@@ -95,6 +99,10 @@ async function tryWays(work: RebuildWork, note: RebuildNote): Promise<Rebuilt> {
     "REBUILD_METHOD",
     `${work.request.node.name} cannot be rebuilt: ${reasons.join("; ")}`,
   );
+}
+
+function inDoubt(state: Divergence): Divergence {
+  return state.kind === "none" ? { kind: "unknown", reason: state.reason } : state;
 }
 
 async function stateOf({ deps, request, place, primary, watch }: RebuildWork, note: RebuildNote): Promise<Divergence> {
@@ -142,7 +150,7 @@ function noMethod({ request }: RebuildWork, why: string): StepError {
   );
 }
 
-async function go(work: RebuildWork, way: Way, state: Divergence): Promise<Instant> {
+async function go(work: RebuildWork, way: Way, state: Divergence): Promise<Rebuilt["streaming"]> {
   const { place, conninfo } = work;
   if (way === "base_copy") await baseCopy(work, state);
   if (way === "pg_rewind") await rewind(work, (await findRewind(work)) ?? "", state);
@@ -155,7 +163,7 @@ async function rebuilt(
   method: Way,
   reason: string,
   { bytes }: RebuildNote,
-  streaming: Instant,
+  streaming: Rebuilt["streaming"],
 ): Promise<Rebuilt> {
   return { method, reason, bytes, kept: (await isFolder(diverged)) ? diverged : null, streaming };
 }

@@ -1,13 +1,12 @@
-import { readdir } from "node:fs/promises";
+import { lstat } from "node:fs/promises";
 import { join } from "node:path";
 import { StepError } from "../../../drills/step-error.ts";
-import type { ControlFile } from "../../../formats/postgres/control-file.ts";
+import type { ControlFile, ControlState } from "../../../formats/postgres/control-file.ts";
 import { formatLsn } from "../../../formats/postgres/lsn.ts";
 import { parseTimelineHistory } from "../../../formats/postgres/timeline-history.ts";
 import {
   formatHistoryName,
   formatSegmentName,
-  parseWalFileName,
   segmentOf,
   segmentStart,
 } from "../../../formats/postgres/wal-file-name.ts";
@@ -15,6 +14,7 @@ import { isWalRecordAt } from "../../../formats/postgres/wal-record.ts";
 import type { Session } from "../../../steps/ports/postgres.ts";
 import type { PrimaryView } from "../../../steps/ports/replication.ts";
 import { controlFileOf } from "../control-file-of.ts";
+import { newestTimeline } from "../newest-timeline.ts";
 import { openPlainFile } from "../plain-file.ts";
 
 /** How a stopped server's history stands to the present primary's. */
@@ -29,7 +29,7 @@ export async function divergence(dataDir: string, primary: PrimaryView, session:
   const control = await controlFileOf(dataDir);
   requireSameCluster(dataDir, control, primary);
   const timeline = await newestTimeline(dataDir, control);
-  if (timeline === primary.timeline) return { kind: "none", reason: `it is on the primary's timeline ${timeline}` };
+  if (timeline === primary.timeline) return onOneTimeline(dataDir, control, timeline);
   const history = await askHistory(session, primary.timeline);
   if (history === null) return { kind: "unknown", reason: "the primary does not tell the history of its timeline" };
   const fork = history.find((ancestor) => ancestor.timeline === timeline);
@@ -45,6 +45,23 @@ export async function divergence(dataDir: string, primary: PrimaryView, session:
     : { kind: "none", reason: `${at}, and it has nothing after that` };
 }
 
+const PRIMARYS: ReadonlySet<ControlState> = new Set([
+  "in production",
+  "shutting down",
+  "shut down",
+  "in crash recovery",
+]);
+
+/**
+ * Two standbys promoted side by side give their timelines the same number, and one follows the other without an error: its pages are
+ * not the other's from then on. A copy that was never started has its primary's state, and a `backup_label`.
+ */
+async function onOneTimeline(dataDir: string, { state }: ControlFile, timeline: number): Promise<Divergence> {
+  const copied = (await lstat(join(dataDir, "backup_label")).catch(() => null))?.isFile() ?? false;
+  if (!PRIMARYS.has(state) || copied) return { kind: "none", reason: `it is on the primary's timeline ${timeline}` };
+  return { kind: "unknown", reason: `it wrote on timeline ${timeline} as a primary itself` };
+}
+
 function requireSameCluster(dataDir: string, control: ControlFile, primary: PrimaryView): void {
   if (control.systemIdentifier === primary.systemIdentifier) return;
   throw new StepError(
@@ -53,14 +70,6 @@ function requireSameCluster(dataDir: string, control: ControlFile, primary: Prim
     `${dataDir} is of cluster ${control.systemIdentifier}, ${primary.node.name} of ${primary.systemIdentifier}`,
     { hint: "is `dataDir` of the node right in the inventory? Nothing was touched" },
   );
-}
-
-/** The control file learns of a promotion with the next checkpoint only; the names of the segments know at once. */
-async function newestTimeline(dataDir: string, control: ControlFile): Promise<number> {
-  const names = await readdir(join(dataDir, "pg_wal"));
-  const timelines = names.map((name) => parseWalFileName(name, control.walSegmentBytes));
-  const segments = timelines.filter((name) => name?.kind === "segment").map((name) => name?.timeline ?? 0);
-  return Math.max(control.checkpointTimeline, ...segments);
 }
 
 async function askHistory(session: Session, timeline: number) {

@@ -25,8 +25,14 @@ export async function observeNode(
     });
   } catch (error) {
     const reason = reasonOf(error, options.timeoutMs, options.signal);
-    return { kind: "unreachable", node, at: instant(deps.clock), reason };
+    return { kind: "unreachable", node, at: instant(deps.clock), reason, closed: nobodyListens(error) };
   }
+}
+
+/** ENOENT: the socket's file is gone. */
+function nobodyListens(error: unknown): boolean {
+  const cause = error instanceof StepError && error.code === "PG_CONNECT" ? error.cause : null;
+  return cause instanceof Error && "code" in cause && (cause.code === "ECONNREFUSED" || cause.code === "ENOENT");
 }
 
 /** A server that is being promoted while it answers raises 55000: the second answer is the new role's. */
@@ -47,7 +53,7 @@ async function askAs(session: Session, full: boolean): Promise<ObservedRow> {
 }
 
 function viewOf(node: NodeSpec, row: ObservedRow, at: Instant): NodeView {
-  const server = { node, at, major: Math.floor(row.version / 10_000), systemIdentifier: row.system };
+  const server = { node, at, major: Math.floor(row.version / 10_000), systemIdentifier: row.system, port: row.port };
   if (row.standby) return { ...server, ...standbyOf(row) };
   return {
     kind: "primary",
@@ -60,7 +66,7 @@ function viewOf(node: NodeSpec, row: ObservedRow, at: Instant): NodeView {
   };
 }
 
-type StandbyPart = Omit<StandbyView, "node" | "at" | "major" | "systemIdentifier">;
+type StandbyPart = Omit<StandbyView, "node" | "at" | "major" | "systemIdentifier" | "port">;
 
 function standbyOf(row: ObservedRow): StandbyPart {
   const { receiver } = row;

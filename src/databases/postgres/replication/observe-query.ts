@@ -9,6 +9,7 @@ export function observeQuery(full: boolean): string {
   return `
 select s.standby,
   pg_catalog.current_setting('server_version_num')::pg_catalog.int4 as version,
+  pg_catalog.current_setting('port')::pg_catalog.int4 as port,
   (select c.system_identifier::text from pg_catalog.pg_control_system() c) as system,
   case when s.standby then null else pg_catalog.pg_current_wal_lsn()::text end as lsn,
   case when s.standby then null else pg_catalog.left(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_lsn()), 8) end as wal_timeline,
@@ -70,6 +71,7 @@ export const observedRow = z.object({
   standby: z.boolean(),
   version: z.number(),
   system: z.string(),
+  port: z.number(),
   lsn: z.string().nullable(),
   wal_timeline: timelineText.nullable(),
   began: z.string().nullable(),

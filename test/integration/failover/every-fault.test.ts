@@ -1,0 +1,94 @@
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
+import type { RunResult } from "../../../src/drills/result.ts";
+import { findTool } from "../../../src/faults/run-tool.ts";
+import { containing } from "../../support/cli-matchers.ts";
+import { aftermath, NOTHING_LEFT } from "../../support/failover-aftermath.ts";
+import { failoverDeps, nodeOf } from "../../support/failover-context.ts";
+import { type FailoverDesk, failoverDesk, ledgerOf, type Playbook, shipped } from "../../support/failover-run.ts";
+import { type HaCluster, startHaCluster } from "../../support/ha-cluster.ts";
+import { ontoTmpfs } from "../../support/own-file-system.ts";
+
+const root = process.getuid?.() === 0;
+const filter = root && ((await findTool("nft", "/usr/sbin")) ?? (await findTool("iptables", "/usr/sbin"))) !== null;
+
+let ha: HaCluster;
+beforeEach(async () => void (ha = await startHaCluster({ names: ["a", "b", "c"] })));
+afterEach(() => ha[Symbol.asyncDispose]());
+
+async function withFault(fault: string): Promise<Playbook> {
+  const book = await shipped("failover-replica");
+  return book
+    .replace("replicas", "id: replicas", "uses: postgres/replica-status", "with: { minStandbys: 2, within: 1m }")
+    .replace("kill", "id: break", `uses: ${fault}`, "with: { node: primary }");
+}
+
+const LIFTED = ["id: lifted", "uses: fault/undo", "with: { fault: break }"] as const;
+
+interface Drilled {
+  readonly desk: FailoverDesk;
+  readonly code: number | null;
+  readonly result: RunResult;
+}
+
+async function drill(book: Playbook): Promise<Drilled> {
+  const desk = await failoverDesk(ha, book);
+  await using run = desk.start();
+  const { code } = await run.ended;
+  return { desk, code, result: await desk.result() };
+}
+
+const after = async (desk: FailoverDesk) => aftermath(ha, desk.state, await ledgerOf(desk));
+
+const STANDBY = { role: "standby", timeline: 2, standbySignal: true };
+const PRIMARY = { role: "primary", timeline: 2, standbySignal: false };
+const RECOVERED = { writable: ["b"], nodes: { a: STANDBY, b: PRIMARY, c: STANDBY }, left: NOTHING_LEFT };
+
+async function requirePassed(fault: string): Promise<void> {
+  const { desk, result } = await drill((await withFault(fault)).before("rebuild", ...LIFTED));
+  expect(result).toMatchObject({
+    reasons: [{ rule: "ALL_MET" }],
+    marks: ["T0", "T1", "T2", "T3", "T4", "T5", "T6", "T7"].map((mark) => ({ mark, status: "measured" })),
+    durations: { outageClient: { status: "measured" }, fencing: { status: "measured" } },
+    loss: { lostAcknowledged: { status: "measured" } },
+    cleanup: { status: "verified" },
+  });
+  expect(await after(desk)).toEqual(RECOVERED);
+}
+
+describe("each fault ends in a verdict with outage and loss measured, and the old primary streams from the new one", () => {
+  test("killed", () => requirePassed("fault/kill"));
+  test("frozen", () => requirePassed("fault/freeze"));
+  test.skipIf(!filter)(`partitioned${filter ? "" : " (SKIPPED: needs root and nft or iptables)"}`, () =>
+    requirePassed("fault/partition"),
+  );
+  test.skipIf(!root)(`its disk full${root ? "" : " (SKIPPED: needs root, to mount a small file system)"}`, async () => {
+    const { control } = failoverDeps(ha);
+    const a = nodeOf(ha, "a");
+    const mounted = await ontoTmpfs(a, control, "400m");
+    try {
+      await requirePassed("fault/disk-full");
+    } finally {
+      await control.kill(a, { supervisor: false }, AbortSignal.timeout(10_000)).catch(() => undefined);
+      await mounted[Symbol.asyncDispose]();
+    }
+  });
+});
+
+test.skipIf(!filter)("a rebuild behind a partition that was not lifted fails with a reason; cleanup lifts it", async () => {
+  const { desk, result } = await drill(await withFault("fault/partition"));
+  expect(result.result).toBe("error");
+  expect(result.reasons[0]).toMatchObject({ rule: "STEP_BROKE", message: containing("REBUILD_UNREACHABLE") });
+  expect(result.cleanup.status).toBe("verified");
+  const { writable, nodes, left } = await after(desk);
+  // Its own configuration, for the rebuild that is still to come.
+  const folders = [`data.own-${desk.runId()}`];
+  expect({ writable, nodes, left }).toEqual({ ...RECOVERED, left: { ...NOTHING_LEFT, folders } });
+});
+
+test("a fault of a step that put in none cannot be undone", async () => {
+  const book = await shipped("failover-replica");
+  const { desk, result } = await drill(book.before("kill", "uses: fault/undo", "with: { fault: traffic }"));
+  expect(result.result).toBe("error");
+  expect(result.reasons[0]).toMatchObject({ rule: "STEP_BROKE", message: containing("FAULT_NOT_PUT_IN") });
+  expect(await after(desk)).toMatchObject({ writable: ["a"], left: NOTHING_LEFT });
+});
