@@ -23,11 +23,12 @@ export interface LossTruth {
 
 /** A playbook's last step asks this address and waits: so long the tables are still there. */
 export interface TruthDesk extends Desk {
-  survivors(): ReadonlySet<string>;
+  /** Null when the drill never came to the step that asks. */
+  survivors(): ReadonlySet<string> | null;
 }
 
 export async function openTruthDesk(ha: HaCluster): Promise<TruthDesk> {
-  let found: ReadonlySet<string> = new Set();
+  let found: ReadonlySet<string> | null = null;
   const desk = await openDesk(async () => void (found = await readSurvivors(ha)));
   return { ...desk, survivors: () => found };
 }

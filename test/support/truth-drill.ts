@@ -51,8 +51,20 @@ export async function truthDrill(ha: HaCluster, drill: TruthDrill): Promise<Trut
   if (stdout === "") throw new Error(`no result: ${stderr}`);
   const result: RunResult = runResultSchema.parse(JSON.parse(stdout));
   const runDir = join(state, "runs", result.run.id);
-  const truth = await lossTruth(ha, runDir, desk.survivors());
+  const survivors = desk.survivors();
+  if (survivors === null) throw new UnfinishedDrill(result, stderr);
+  const truth = await lossTruth(ha, runDir, survivors);
   return { code, result, truth, reported: reportedLost(result), stderr };
+}
+
+/** The drill ended before everything was read: nothing can be compared. */
+export class UnfinishedDrill extends Error {
+  readonly result: RunResult;
+
+  constructor(result: RunResult, stderr: string) {
+    super(`${result.run.id} ended ${result.result} before its reading: ${result.reasons[0]?.message}\n${stderr}`);
+    this.result = result;
+  }
 }
 
 const run = promisify(execFile);

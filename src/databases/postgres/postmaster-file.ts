@@ -22,11 +22,16 @@ export async function readPostmasterFile(dataDir: string): Promise<PostmasterFil
   return { pid, port: Number.isInteger(port) && port > 0 ? port : null, status: lines[7]?.trim() ?? null };
 }
 
-/** The server that runs on this data directory, or null. */
-export async function livePostmaster(dataDir: string): Promise<number | null> {
+/** What a running server says of itself; null for the file that a killed one left. */
+export async function livePostmasterFile(dataDir: string): Promise<PostmasterFile | null> {
   const file = await readPostmasterFile(dataDir);
   if (file === null) return null;
-  return (await runsOn(file.pid, dataDir)) ? file.pid : null;
+  return (await runsOn(file.pid, dataDir)) ? file : null;
+}
+
+/** The server that runs on this data directory, or null. */
+export async function livePostmaster(dataDir: string): Promise<number | null> {
+  return (await livePostmasterFile(dataDir))?.pid ?? null;
 }
 
 /**

@@ -1,7 +1,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import { StepError } from "../../drills/step-error.ts";
 import type { Launched } from "../../steps/ports/sandbox.ts";
-import { readPostmasterFile } from "./postmaster-file.ts";
+import { livePostmasterFile } from "./postmaster-file.ts";
 import { sendSignal } from "./server-stop.ts";
 import { readLogTail } from "./server-log.ts";
 
@@ -50,7 +50,7 @@ async function untilListening(launched: Launched, dataDir: string, signal: Abort
   const ended = launched.exited.then((): Listening => ({ kind: "ended" }));
   for (;;) {
     signal.throwIfAborted();
-    const file = await readPostmasterFile(dataDir);
+    const file = await livePostmasterFile(dataDir);
     if (file !== null && file.status !== null && file.status !== "") return { kind: "up" };
     const next = await Promise.race([ended, delay(POLL_MS, null)]);
     if (next !== null) return next;

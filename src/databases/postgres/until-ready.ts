@@ -1,5 +1,5 @@
 import { setTimeout as delay } from "node:timers/promises";
-import { readPostmasterFile } from "./postmaster-file.ts";
+import { livePostmasterFile } from "./postmaster-file.ts";
 import type { LaunchedServer } from "./server-start.ts";
 
 /** How often the server's state file is looked at; also the resolution of what is timed with it. */
@@ -21,7 +21,7 @@ export async function untilReady(
   const exited = server.exited.then((end): Readiness => ({ kind: "exited", ...end }));
   for (;;) {
     signal.throwIfAborted();
-    if ((await readPostmasterFile(server.dataDir))?.status === "ready") return { kind: "ready" };
+    if ((await livePostmasterFile(server.dataDir))?.status === "ready") return { kind: "ready" };
     await each();
     const next = await Promise.race([exited, delay(POLL_MS, null)]);
     if (next !== null) return next;
