@@ -23,14 +23,23 @@ export interface LossTruth {
 
 /** A playbook's last step asks this address and waits: so long the tables are still there. */
 export interface TruthDesk extends Desk {
-  /** Null when the drill never came to the step that asks. */
-  survivors(): ReadonlySet<string> | null;
+  /** Whether the drill came to the step that asks. */
+  asked(): boolean;
+  /** Throws when it did not. */
+  survivors(): ReadonlySet<string>;
 }
 
 export async function openTruthDesk(ha: HaCluster): Promise<TruthDesk> {
   let found: ReadonlySet<string> | null = null;
   const desk = await openDesk(async () => void (found = await readSurvivors(ha)));
-  return { ...desk, survivors: () => found };
+  return {
+    ...desk,
+    asked: () => found !== null,
+    survivors() {
+      if (found === null) throw new Error("the drill did not come to the step that asks for the survivors");
+      return found;
+    },
+  };
 }
 
 /** The playbook with one more step at its end, in phase return. */

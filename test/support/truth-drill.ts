@@ -51,9 +51,8 @@ export async function truthDrill(ha: HaCluster, drill: TruthDrill): Promise<Trut
   if (stdout === "") throw new Error(`no result: ${stderr}`);
   const result: RunResult = runResultSchema.parse(JSON.parse(stdout));
   const runDir = join(state, "runs", result.run.id);
-  const survivors = desk.survivors();
-  if (survivors === null) throw new UnfinishedDrill(result, stderr);
-  const truth = await lossTruth(ha, runDir, survivors);
+  if (!desk.asked()) throw new UnfinishedDrill(result, stderr);
+  const truth = await lossTruth(ha, runDir, desk.survivors());
   return { code, result, truth, reported: reportedLost(result), stderr };
 }
 

@@ -91,6 +91,7 @@ describe.each(HELD)("while it asks before $before", ({ before: step, promoted })
       expect(performance.now() - askedAt).toBeLessThan(5000);
       const { code } = await run.ended;
       const { reasons } = await one.desk.result();
+      console.log(JSON.stringify(reasons[0]));
       expect({ code, reasons: reasons.slice(0, 1) }).toMatchObject({ code: 4, reasons: [{ rule: "HALTED" }] });
       await requireSound(one, promoted);
     }));
@@ -104,6 +105,7 @@ describe.each([HELD[0], HELD[1], HELD[3]])("Ctrl-C while it asks before $before"
       run.kill("SIGINT");
       const { code } = await run.ended;
       const { reasons } = await one.desk.result();
+      console.log(JSON.stringify(reasons[0]));
       expect({ code, reasons: reasons.slice(0, 1) }).toMatchObject({ code: 4, reasons: [{ rule: "HALTED" }] });
       await requireSound(one, promoted);
     }));
