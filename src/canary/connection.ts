@@ -1,4 +1,5 @@
 import type { Client } from "pg";
+import { sendCancel } from "./cancel.ts";
 import type { PathHost } from "./path-spec.ts";
 import { reasonOf, sqlStateOf } from "./reason.ts";
 import { TIMED_OUT, within } from "./within.ts";
@@ -51,6 +52,7 @@ export class CanaryConnection {
     this.#warning = null;
     const answer = await within(this.#answer(text), timeoutUs);
     if (answer !== TIMED_OUT) return answer;
+    sendCancel(this.#client, this.host);
     this.drop("answer_timeout");
     return { kind: "lost", reason: "answer_timeout" };
   }

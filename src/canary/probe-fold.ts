@@ -94,6 +94,7 @@ export class ProbeFold {
     const began = !this.#failing || this.#outage === null;
     const outage = this.#outage !== null && this.#failing ? this.#outage : this.#begin(at, reason);
     outage.failures += 1;
+    outage.lastFailed = this.#wall.at(beginUs);
     if (fields[2] === "-") return;
     this.#lastRead = this.#wall.at(beginUs + numberAt(fields, 2, this.#place));
     // The read of the probe that begins the outage came before it.
@@ -104,6 +105,7 @@ export class ProbeFold {
     const outage: Outage = {
       lastGood: this.#lastGood,
       firstFailed: at,
+      lastFailed: at,
       firstRead: null,
       firstWrite: null,
       from: this.#endpoint,

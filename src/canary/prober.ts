@@ -69,8 +69,7 @@ async function probe(
   const row = qualified(schema, probeTable(table));
   const read = await oneRow(deps, connection, beginUs, `select n from ${row} where id = 1`);
   const readUs = read === null ? since() : "-";
-  const failure =
-    read ?? (await oneRow(deps, connection, beginUs, `insert into ${row} (n) values (0) returning n`));
+  const failure = read ?? (await oneRow(deps, connection, beginUs, `insert into ${row} (n) values (0) returning n`));
   if (failure === null) {
     log.line("p", beginUs, readUs, since()); // P1
     return connection;

@@ -197,6 +197,8 @@ export interface ClientOutage {
   /** Last probe whose read and write were both answered, before it; null when there was none. */
   readonly lastGood: Instant | null;
   readonly firstFailed: Instant;
+  /** When the newest of its failed probes began: service came back after that. */
+  readonly lastFailed: Instant;
   /** First read and first acknowledged write after it; null while it lasts. */
   readonly firstRead: Instant | null;
   readonly firstWrite: Instant | null;

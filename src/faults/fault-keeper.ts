@@ -8,7 +8,8 @@
  *  F1  A server that may be a second primary is never set free: where another one is the primary it is stopped and held back
  *      before the fault around it is lifted; where that cannot be told nothing is touched.
  *  F2  Nothing is proven by having been done: each proof asks the server, the file system or the packet filter.
- *  F3  Under a supervisor (Patroni) it is the supervisor that decides what the server becomes; we only give it back.
+ *  F3  Under Patroni it is Patroni that decides what the server becomes; we only give it back. What merely restarts a server knows of
+ *      no other one: F1 holds.
  */
 import { type NodeFaultRef, type FaultRef, readFaultRef } from "../drills/fault-ref.ts";
 import type { NodeSpec } from "../drills/inventory.ts";
@@ -70,7 +71,7 @@ function requireRef(locator: JsonObject): FaultRef {
 
 async function undoOnNode(ref: NodeFaultRef, deps: FaultKeeperDeps, signal: AbortSignal): Promise<void> {
   const node = nodeOf(ref);
-  if (isSupervised(node)) return giveBack(ref, node, deps, signal); // F3
+  if (node.patroni !== null) return giveBack(ref, node, deps, signal); // F3
   const standing = await standingOf(ref, deps, signal);
   if (standing.kind === "unknown") throw undecided(ref, standing.why); // F1
   if (standing.kind === "superseded") return putAway(ref, node, deps, signal); // F1
@@ -115,10 +116,6 @@ async function bringBack(
   if (ref.type !== "kill" && ref.type !== "disk-full" && ref.type !== "fence") return;
   if (await control.running(node)) return;
   await control.start(node, AbortSignal.any([signal, AbortSignal.timeout(START_MS)]));
-}
-
-function isSupervised({ supervisorPidFile, patroni }: NodeSpec): boolean {
-  return supervisorPidFile !== null || patroni !== null;
 }
 
 async function giveBack(ref: NodeFaultRef, node: NodeSpec, deps: FaultKeeperDeps, signal: AbortSignal): Promise<void> {

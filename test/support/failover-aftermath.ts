@@ -43,7 +43,9 @@ export async function aftermath(ha: HaCluster, state: string | null, ledger: rea
   const looks = await Promise.all(ha.system.nodes.map((node) => lookAt(ha, node)));
   // Nothing bears this name.
   const installation = state === null ? "none" : installationOf(state);
-  const nodes = Object.fromEntries(looks.map(({ name, role, timeline, standbySignal }) => [name, { role, timeline, standbySignal }]));
+  const nodes = Object.fromEntries(
+    looks.map(({ name, role, timeline, standbySignal }) => [name, { role, timeline, standbySignal }]),
+  );
   return {
     writable: looks.filter(({ writes }) => writes).map(({ name }) => name),
     nodes,
@@ -72,7 +74,12 @@ interface NodeLook extends NodeAftermath {
 async function lookAt({ system }: HaCluster, node: NodeSpec): Promise<NodeLook> {
   const { name } = node;
   const standbySignal = existsSync(join(node.dataDir ?? "", "standby.signal"));
-  const limits = { readOnly: false, statementTimeoutMs: 5000, connectTimeoutMs: 3000, signal: AbortSignal.timeout(10_000) };
+  const limits = {
+    readOnly: false,
+    statementTimeoutMs: 5000,
+    connectTimeoutMs: 3000,
+    signal: AbortSignal.timeout(10_000),
+  };
   try {
     await using session = await sessions.open(nodeDatabase(system, node), limits);
     const [row] = await session.query<{ standby: boolean; timeline: number; slot: string }>(
@@ -87,14 +94,21 @@ async function lookAt({ system }: HaCluster, node: NodeSpec): Promise<NodeLook> 
       timeline: row?.timeline ?? null,
       standbySignal,
       writes,
-      tables: await texts(session, "select c.oid::regclass::text as text from pg_class c where relnamespace = to_regnamespace('firedrill_canary')"),
-      slots: await texts(session, "select slot_name::text as text from pg_replication_slots where slot_name::text like 'firedrill_cut%'"),
+      // A standby has what the primary has, a little later.
+      tables: row?.standby === false ? await texts(session, CANARY_TABLES) : [],
+      slots: await texts(
+        session,
+        "select slot_name::text as text from pg_replication_slots where slot_name::text like 'firedrill_cut%'",
+      ),
       slotName: row?.slot.startsWith("firedrill") === true ? [`${name}: ${row.slot}`] : [],
     };
   } catch {
     return { name, role: "down", timeline: null, standbySignal, writes: false, tables: [], slots: [], slotName: [] };
   }
 }
+
+const CANARY_TABLES =
+  "select c.oid::regclass::text as text from pg_class c where relnamespace = to_regnamespace('firedrill_canary')";
 
 async function commits(session: Session): Promise<boolean> {
   try {

@@ -41,7 +41,8 @@ function stepText(id: string, text: string): RegExp {
 }
 
 /** Lines of one step: the first behind its dash. */
-const block = (lines: readonly string[]): string => lines.map((line, index) => `    ${index === 0 ? "-" : " "} ${line}\n`).join("");
+const block = (lines: readonly string[]): string =>
+  lines.map((line, index) => `    ${index === 0 ? "-" : " "} ${line}\n`).join("");
 
 /** One state directory with its runs, on a cluster. */
 export interface FailoverDesk {

@@ -234,6 +234,7 @@ export function outage(changes: Partial<ClientOutages["outages"][number]> = {}):
   return {
     lastGood: atMs(1107),
     firstFailed: atMs(1115),
+    lastFailed: changes.firstRead ?? changes.firstFailed ?? atMs(2030),
     firstRead: atMs(2030),
     firstWrite: atMs(2040),
     from: "a.example:5432",

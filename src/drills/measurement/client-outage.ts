@@ -59,7 +59,7 @@ function noneSeen(fact: ClientOutages, t0: Moment): Duration {
   return { status: "measured", valueUs: 0, loUs: 0, hiUs, clockSuspect: false, text };
 }
 
-function lengthOf({ lastGood, firstFailed, firstWrite }: ClientOutage, fact: ClientOutages, hosts: number): Duration {
+function lengthOf({ lastGood, firstFailed, lastFailed, firstWrite }: ClientOutage, fact: ClientOutages, hosts: number): Duration {
   if (lastGood === null) return unknown("no probe was good before the outage");
   const silentUs = firstFailed.monoUs - lastGood.monoUs;
   if (silentUs > longestProbeUs(fact, hosts)) {
@@ -71,8 +71,17 @@ function lengthOf({ lastGood, firstFailed, firstWrite }: ClientOutage, fact: Cli
   }
   const valueUs = firstWrite.monoUs - lastGood.monoUs;
   if (valueUs < 0) return unknown("its end was recorded before its begin");
-  // Somebody who asked more often could have seen it begin and end up to one interval nearer.
-  return measured({ valueUs, loUs: Math.max(0, valueUs - 2 * fact.probeIntervalUs), hiUs: valueUs });
+  const hiddenUs = hiddenBefore(silentUs, fact) + Math.max(fact.probeIntervalUs, firstWrite.monoUs - lastFailed.monoUs);
+  return measured({ valueUs, loUs: Math.max(0, valueUs - hiddenUs), hiUs: valueUs });
+}
+
+/**
+ * Somebody who asked more often could have seen it begin so much later: on a busy machine probes come later than asked for. What
+ * an overdue answer was waited for is no such time: a client with the same deadlines waits as long.
+ */
+function hiddenBefore(silentUs: number, { probeIntervalUs, connectTimeoutUs, answerTimeoutUs }: ClientOutages): number {
+  const waited = silentUs >= Math.min(connectTimeoutUs, answerTimeoutUs);
+  return waited ? probeIntervalUs : Math.max(probeIntervalUs, silentUs);
 }
 
 /** What a machine under load may add to a probe. */

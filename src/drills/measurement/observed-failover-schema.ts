@@ -47,6 +47,7 @@ const outages = z.object({
       z.object({
         lastGood: instant.nullable(),
         firstFailed: instant,
+        lastFailed: instant.describe("When the last of its failed probes began."),
         firstRead: instant.nullable(),
         firstWrite: instant.nullable(),
         from: z.string().nullable(),

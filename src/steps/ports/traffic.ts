@@ -75,7 +75,7 @@ export interface ProbeView {
     readonly firstFailed: Instant;
     /** Failed probes in a row, so far or in all. */
     readonly failures: number;
-    /** The newest of them, when it was known; absent where it is not kept. The service came back after it. */
+    /** When the newest of them began; absent where it is not kept. The service came back after that. */
     readonly lastFailed?: Instant;
     readonly firstRead: Instant | null;
     readonly firstWrite: Instant | null;

@@ -12,7 +12,8 @@ export type FirstWrite =
   | { readonly kind: "acknowledged"; readonly at: Instant }
   | { readonly kind: "failed"; readonly error: unknown };
 
-const WRITE_TIMEOUT_MS = 1000;
+/** Long: a backend that waits for a synchronous standby keeps its place after we have given up, and places are few. */
+const WRITE_TIMEOUT_MS = 10_000;
 const WRITE_WITHIN_MS = 60_000;
 const BETWEEN_MS = 5;
 

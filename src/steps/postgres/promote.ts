@@ -17,6 +17,7 @@ import {
 } from "./record-promotion.ts";
 import { repointStandbys, sayRepointed } from "./repoint-standbys.ts";
 import { requireFenced } from "./require-fenced.ts";
+import { requireHeard } from "./require-heard.ts";
 import { requireNoPrimary } from "./require-no-primary.ts";
 import { nodeNamed, systemOf } from "./system-nodes.ts";
 
@@ -73,6 +74,7 @@ async function promote(
   const chosen = chooseStandby(views, wanted);
   const { standby, reason, candidates } = chosen;
   requireWithinLag(standby.node.name, standby.receivedLsn, known, wish);
+  await requireHeard({ name: standby.node.name, receivedLsn: standby.receivedLsn }, views, known, wish, ctx);
   await sayNotMostAdvanced(chosen, ctx);
   await ctx.requireCurrent();
   const server = await replication.promote(system, standby.node, signal);

@@ -22,7 +22,9 @@ const input = z.strictObject({
   timeout: durationMs().prefault("2s").describe("Longest to wait for what a node says of itself. Default 2s."),
   within: durationMs({ zero: true })
     .prefault("0s")
-    .describe("Keep looking this long until it is so: a standby that was told to follow needs a moment. Default 0s: once."),
+    .describe(
+      "Keep looking this long until it is so: a standby that was told to follow needs a moment. Default 0s: once.",
+    ),
 });
 type Input = z.output<typeof input>;
 

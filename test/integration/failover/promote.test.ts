@@ -53,6 +53,14 @@ async function caughtUp(ha: HaCluster, names: readonly string[]): Promise<void> 
   }
 }
 
+/** Stopped, not dead: it takes connections by the kernel's backlog and never answers. */
+async function frozen(ha: HaCluster, name: string) {
+  const { control } = failoverDeps(ha);
+  const node = nodeOf(ha, name);
+  await control.freeze(node, { supervisor: false }, signal);
+  return { node: name, [Symbol.asyncDispose]: () => control.thaw(node) };
+}
+
 const promotion = (ctx: FailoverContext): Promotion | undefined =>
   ctx.recorded.facts.find((fact) => fact.kind === "promotion");
 
@@ -89,6 +97,26 @@ describe("postgres/promote", () => {
       passed: true,
       outputs: { primary: "c", timeline: 2 },
     });
+  });
+
+  test("a silent standby that was synchronous may hold acknowledged commits: refused, unless a loss is allowed", async () => {
+    await using ha = await startHaCluster({ names: ["a", "b", "c"], settings: { synchronous_standby_names: "b" } });
+    await leaveBehind(ha, "c", 100);
+    const known = await lookedAt(ha);
+    const streamed = known.standbys.find(({ node }) => node === "b");
+    expect(streamed).toMatchObject({ streaming: true, sync: "sync" });
+    await using c = await ha.session("c");
+    await c.query("alter system set synchronous_standby_names = ''");
+    await c.query("select pg_reload_conf()");
+    await using control = await frozen(ha, "b");
+    await ha.cluster.server("a").stop("immediate");
+    const ctx = failoverContext(ha, { known });
+    const deps = failoverDeps(ha, known.primaryLsn);
+    await expect(runStep(promoteStep(deps), {}, ctx)).rejects.toMatchObject({ code: "PROMOTE_STANDBY_SILENT" });
+    expect(ctx.asked.count).toBe(0);
+    await runStep(promoteStep(deps), { allowDataLoss: true, repoint: false }, ctx);
+    expect(ctx.recorded.deviations).toContain("PROMOTE_STANDBY_SILENT");
+    expect(control.node).toBe("b");
   });
 
   test("another one by name is taken with a deviation; what has more cannot follow it", async () => {

@@ -68,17 +68,17 @@ test("a freeze that a crash cut short is done again, and both are undone", async
   expect(a?.kind).toBe("primary");
 });
 
-test("under a supervisor a frozen primary that was superseded is killed, and its start decides what it becomes", async () => {
+test("under Patroni a frozen primary that was superseded is killed, and its start decides what it becomes", async () => {
   await using scene = await faultScene({ names: ["a", "b"] });
   const a = scene.node("a");
   const pidFile = join(scene.ha.dir, "supervisor.pid");
-  // What a supervisor does: it makes a standby of the server before it starts it.
+  // What Patroni does: it makes a standby of the server before it starts it.
   const as =
     process.getuid?.() === 0 ? `setpriv --reuid=${sandboxIds.uid} --regid=${sandboxIds.gid} --clear-groups` : "";
   const command = `touch "$0/standby.signal" && chown ${sandboxIds.uid} "$0/standby.signal" && exec ${as} "$1" -D "$0" -l "$0.log" -o "-p ${a.endpoint.port} -c listen_addresses=127.0.0.1" start`;
   const start = ["sh", "-c", command, a.dataDir ?? "", join(a.bin ?? "", "pg_ctl")];
   const nodes = scene.system.nodes.map((node) =>
-    node.name === "a" ? { ...node, start, supervisorPidFile: pidFile } : node,
+    node.name === "a" ? { ...node, start, supervisorPidFile: pidFile, patroni: "http://127.0.0.1:1" } : node,
   );
   const ctx = scene.context({ system: { ...scene.system, nodes } });
   await runStep(freezeStep(scene), {}, ctx);

@@ -1,4 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { writeFile } from "node:fs/promises";
 import { createServer, connect, type AddressInfo } from "node:net";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { nodeDatabase } from "../../../src/drills/node-database.ts";
 import { iptables } from "../../../src/faults/iptables.ts";
@@ -23,6 +27,36 @@ async function usable(name: "nft" | "iptables"): Promise<PacketFilter | null> {
 const filters = { nft: await usable("nft"), iptables: await usable("iptables") };
 const none = filters.nft === null && filters.iptables === null;
 const lack = "SKIPPED: dropping packets needs root with CAP_NET_ADMIN and nft or iptables";
+
+describe.skipIf(none)(
+  `a partitioned primary that something restarts, and that knows of no cluster${none ? ` (${lack})` : ""}`,
+  () => {
+    test("is not set free where another one took its place", async () => {
+      await using scene = await faultScene({ names: ["a", "b"] });
+      const restarter = spawn("/bin/sleep", ["120"], { stdio: "ignore" });
+      await once(restarter, "spawn");
+      try {
+        const supervisorPidFile = join(scene.runDir, "restarter.pid");
+        await writeFile(supervisorPidFile, `${restarter.pid}\n`);
+        const nodes = [{ ...scene.node("a"), supervisorPidFile }, scene.node("b")];
+        const ctx = scene.context({ system: { ...scene.system, nodes } });
+        await runStep(partitionStep(scene), {}, ctx);
+        await scene.promote("b");
+        // It cannot be stopped for good: what restarts it is nobody's to end but by the inventory's `stop`.
+        await expect(scene.cleanUp(ctx)).rejects.toMatchObject({ code: "NODE_SUPERVISOR" });
+        const views = await scene.replication.observe(scene.system, scene.system.nodes, { timeoutMs: 1000, signal });
+        expect(views.map(({ kind }) => kind)).toEqual(["unreachable", "primary"]);
+        // With its end it can be put away.
+        restarter.kill("SIGKILL");
+        await once(restarter, "exit");
+        expect((await scene.cleanUp(ctx))[0]).toMatch(/is not there; asked: a unreachable, b primary$/u);
+        expect(await scene.control.heldBack(scene.node("a"))).toBe(true);
+      } finally {
+        restarter.kill("SIGKILL");
+      }
+    });
+  },
+);
 
 describe.skipIf(none)(`a partitioned primary${none ? ` (${lack})` : ""}`, () => {
   let scene: FaultScene;

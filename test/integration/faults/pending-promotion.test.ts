@@ -55,7 +55,7 @@ describe("a promotion that was asked for and has not happened yet", () => {
     const promoting = scene.replication.promote(scene.system, scene.node("b"), halted.signal);
     await untilAsked(scene, "b");
     halted.abort(new Error("halted"));
-    await expect(promoting).rejects.toThrow(/abort/u);
+    await expect(promoting).rejects.toThrow(/abort|halted|crash/u);
 
     const cleaned = scene.cleanUp(ctx);
     // It goes on a moment after the cleanup has looked.
@@ -75,7 +75,7 @@ describe("a promotion that was asked for and has not happened yet", () => {
     const promoting = scene.replication.promote(scene.system, scene.node("b"), halted.signal);
     await untilAsked(scene, "b");
     halted.abort(new Error("halted"));
-    await expect(promoting).rejects.toThrow(/abort/u);
+    await expect(promoting).rejects.toThrow(/abort|halted|crash/u);
     const [resource] = ctx.planned;
     const limit = AbortSignal.timeout(1000);
     await expect(scene.keeper.destroy(resource?.locator ?? {}, limit)).rejects.toThrow(/abort|timeout/u);
@@ -92,7 +92,7 @@ describe("a promotion that was asked for and has not happened yet", () => {
     const promoting = scene.replication.promote(scene.system, scene.node("b"), dies.signal);
     await untilAsked(scene, "b");
     dies.abort(new Error("crash"));
-    await expect(promoting).rejects.toThrow(/abort/u);
+    await expect(promoting).rejects.toThrow(/abort|halted|crash/u);
     const step = promoteStep(failoverDeps(scene.ha));
     const found = step.reconcile?.(step.with.parse({}), failoverContext(scene.ha, { known }));
     await scene.replication.observe(scene.system, scene.system.nodes, { timeoutMs: 2000, signal });

@@ -28,6 +28,7 @@ test("an outage goes from the first failure that was known to the first acknowle
   const outage = {
     lastGood: at(120),
     firstFailed: at(500),
+    lastFailed: at(700),
     firstRead: at(708),
     firstWrite: at(825),
     from: "a:1",

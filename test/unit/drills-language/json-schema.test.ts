@@ -5,7 +5,7 @@ import { inventoryJsonSchema, playbookJsonSchema } from "../../../src/drills/jso
 import { langCatalogue } from "../../support/lang-catalogue.ts";
 import { GOOD_INVENTORY, GOOD_PLAYBOOK, spoil } from "../../support/lang-documents.ts";
 
-const ajv = new Ajv2020({ strict: false });
+const ajv = new Ajv2020({ strict: false, formats: { uri: true } });
 const playbook = ajv.compile(playbookJsonSchema(langCatalogue));
 const inventory = ajv.compile(inventoryJsonSchema());
 

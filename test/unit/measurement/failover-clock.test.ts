@@ -197,6 +197,13 @@ describe("the outage of the clients", () => {
     expect(seen({})).toMatchObject({ valueUs: 933_000, loUs: 913_000, hiUs: 933_000 });
   });
 
+  test("is shorter by what lay between two probes on a busy machine, but not by a deadline that clients wait for as well", () => {
+    const late = outage({ firstFailed: atMs(1147), lastFailed: atMs(1990) });
+    expect(seen({ outages: [late] })).toMatchObject({ valueUs: 933_000, loUs: 843_000, hiUs: 933_000 });
+    const hung = outage({ firstFailed: atMs(1617), lastFailed: atMs(1620) });
+    expect(seen({ outages: [hung] })).toMatchObject({ valueUs: 933_000, loUs: 503_000, hiUs: 933_000 });
+  });
+
   test("is the first one that was not over at T0", () => {
     const before = outage({ lastGood: atMs(300), firstFailed: atMs(310), firstWrite: atMs(400) });
     const after = outage({ lastGood: atMs(4000), firstFailed: atMs(4010), firstWrite: atMs(5000) });

@@ -21,3 +21,12 @@ test("every error code of the sources stands in docs/errors.md", async () => {
   expect(codes.size).toBeGreaterThan(50);
   expect([...codes].filter((code) => !table.includes(`\`${code}\``))).toEqual([]);
 });
+
+test("an error code stands once in docs/errors.md", async () => {
+  const table = await readFile(join(ROOT, "docs/errors.md"), "utf8");
+  const cells = [...table.matchAll(/^\| (`[A-Z0-9_]+`(?:, `[A-Z0-9_]+`)*) \|/gmu)].flatMap(([, cell = ""]) =>
+    cell.split(", "),
+  );
+  expect(cells.length).toBeGreaterThan(100);
+  expect(cells.filter((code, index) => cells.indexOf(code) !== index)).toEqual([]);
+});

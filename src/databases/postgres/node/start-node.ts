@@ -12,6 +12,7 @@ import { inOrder } from "./signal-all.ts";
 import { isPostmasterOf, postmasterOf, serverProcesses } from "./node-processes.ts";
 import type { NodePlace } from "./node-place.ts";
 import { parsePostmasterOpts } from "./postmaster-opts.ts";
+import { clearUnreapedLock } from "./unreaped-lock.ts";
 import { argvError, runArgv } from "./run-argv.ts";
 
 const POLL_MS = 5;
@@ -19,7 +20,10 @@ const MAX_OPTS_BYTES = 64 * 1024;
 
 /** Starts it and returns when it accepts connections, as primary or as standby; one that runs already is left as it is. */
 export async function startNode(place: NodePlace, deps: NodeControlDeps, signal: AbortSignal): Promise<void> {
-  if ((await postmasterOf(place)) === null) await orphansGone(place);
+  if ((await postmasterOf(place)) === null) {
+    await orphansGone(place);
+    await clearUnreapedLock(place, signal);
+  }
   const { start } = place.node;
   if (start !== null) return startByCommand(place, start, deps, signal);
   if ((await postmasterOf(place)) !== null) return untilAccepting(place, () => null, signal);
