@@ -54,12 +54,16 @@ export async function startOwnClient(ha: HaCluster): Promise<OwnClient> {
   const failures: Failure[] = [];
   let sent = 0;
   let ending = false;
+  let client: Client | null = null;
+  const broken = (which: Client, atUs: number): void => {
+    // One that was given up already may still say so later.
+    if (which === client) failures.push({ beganUs: atUs, atUs });
+  };
   const work = async (): Promise<void> => {
-    let client: Client | null = null;
     while (!ending) {
       const beganUs = monoUs();
       try {
-        client ??= await connect(ha, (atUs) => failures.push({ beganUs: atUs, atUs }));
+        client ??= await connect(ha, broken);
         sent += 1;
         const n = sent;
         const sentUs = monoUs();
@@ -97,7 +101,7 @@ export async function startOwnClient(ha: HaCluster): Promise<OwnClient> {
 }
 
 /** As an application with both addresses does: the first that takes writes. */
-async function connect({ system, cluster }: HaCluster, broken: (atUs: number) => void): Promise<Client> {
+async function connect({ system, cluster }: HaCluster, broken: (which: Client, atUs: number) => void): Promise<Client> {
   const password = readFileSync(cluster.passwordFile, "utf8").trim();
   for (const { endpoint } of system.nodes) {
     const client = new Client({
@@ -108,7 +112,7 @@ async function connect({ system, cluster }: HaCluster, broken: (atUs: number) =>
       connectionTimeoutMillis: 500,
       query_timeout: 1000,
     });
-    client.on("error", () => broken(monoUs()));
+    client.on("error", () => broken(client, monoUs()));
     try {
       await client.connect();
       const { rows } = await client.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
