@@ -17,7 +17,7 @@ const OLDEST_NODE = 24;
 const io = processIo(process);
 const program = new Command("firedrill")
   .description(
-    "Rehearses disaster recovery: restores backups into sandboxes, times it, and judges it against RTO and RPO.",
+    "Rehearses disaster recovery: restores backups into sandboxes, or breaks a primary and fails over; times it, counts the loss, and judges both against RTO and RPO.",
   )
   .version(version(), "--version")
   .option("--state <dir>", "where runs, sandboxes and keys are kept (default: .firedrill)")

@@ -11,6 +11,7 @@ import { directorySource } from "./backups/directory/directory-source.ts";
 import { canaryTableKeeper } from "./canary/table-keeper.ts";
 import { trafficProcessKeeper } from "./canary/process-keeper.ts";
 import { createTraffic } from "./canary/traffic.ts";
+import { allowedArgv } from "./commands/allow-list.ts";
 import { createCommands, type MachineCommands } from "./commands/commands.ts";
 import { createBackupMaker } from "./databases/postgres/backup/create-base-backup.ts";
 import { partialBackupKeeper } from "./databases/postgres/backup/partial-keeper.ts";
@@ -107,6 +108,14 @@ export function stepCatalogue(): StepCatalogue {
 /** Drivers without an installation, for commands that read and create nothing (`doctor`, `init`, `heartbeat`). */
 export function readOnlyDrivers(settings: Settings): Drivers {
   return createDrivers(settings, { root: settings.stateDir, installation: "" });
+}
+
+/** What `run` asks before it makes anything. */
+export function readyDeps(settings: Settings): Pick<Drivers, "secret"> & {
+  readonly allowed: (argv: readonly string[]) => unknown;
+} {
+  const { secret } = readOnlyDrivers(settings);
+  return { allowed: (argv) => allowedArgv(argv, settings.allowedCommands ?? []), secret };
 }
 
 /** Who servers would run as, whether they get to `stateDir`, what fences them: found out by trying, leaves nothing. */

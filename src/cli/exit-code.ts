@@ -22,6 +22,7 @@ const INPUT_CODES: ReadonlySet<string> = new Set([
   "SYSTEM_BUSY",
   "CONFIRM_MISSING",
   "CONFIRM_WRONG",
+  "NOT_READY",
   "APPROVAL_NOTHING",
   "APPROVAL_WHICH",
   "APPROVAL_DECIDED",

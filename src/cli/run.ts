@@ -2,13 +2,14 @@ import { exitCodeOf } from "../drills/result.ts";
 import { startRun } from "../engine/execute-run.ts";
 import { requireSound } from "../machines/analysis.ts";
 import { FiredrillError } from "../support/errors.ts";
-import { readOnlyDrivers, stepCatalogue } from "../wire.ts";
+import { readOnlyDrivers, readyDeps, stepCatalogue } from "../wire.ts";
 import { openApp, settingsFrom } from "./app.ts";
 import { confirmSystem } from "./confirm-system.ts";
 import { followDrill } from "./drill.ts";
 import type { CliIo } from "./io.ts";
 import { loadPlan } from "./load-plan.ts";
 import { flag, type Options, text } from "./options.ts";
+import { requireReady } from "./require-ready.ts";
 
 /** The plan is complete and sound before the state directory is opened: bad input creates nothing. */
 export async function command(io: CliIo, [path = ""]: readonly string[], options: Options): Promise<number> {
@@ -16,6 +17,7 @@ export async function command(io: CliIo, [path = ""]: readonly string[], options
   requireSound(plan);
   const confirm = await confirmSystem(io, plan, text(options, "confirm"));
   await requireServer(io, options);
+  await requireReady(plan, readyDeps(settingsFrom(io, options)));
   const app = await openApp(io, options);
   const request = {
     plan,

@@ -1,5 +1,5 @@
 import { haltInForce } from "../engine/halt-runs.ts";
-import { listRuns } from "../engine/list-runs.ts";
+import { listRuns, type RunSummary } from "../engine/list-runs.ts";
 import { formatWallUs } from "../support/format.ts";
 import { lookAtApp } from "./app.ts";
 import { type CliIo, printJson } from "./io.ts";
@@ -26,13 +26,19 @@ export async function command(io: CliIo, _args: readonly string[], options: Opti
   }
   if (halt !== null)
     io.out(`HALTED since ${formatWallUs(halt.wallUs, 0)} by ${oneLine(halt.who)}: ${oneLine(halt.reason)}\n`);
-  io.out(open.length === 0 ? "no run is unfinished\n" : open.map(runLine).join(""));
-  for (const run of open)
-    if (run.status === "crashed")
-      io.out(`  ${run.runId} has lost its orchestrator: firedrill resume ${run.runId}, or firedrill clean\n`);
-  for (const resource of found)
-    io.out(`${resource.ownerAlive ? "in use" : "LEFT"}  ${oneLine(resource.title)} (run ${resource.run})\n`);
+  io.out(open.length === 0 ? "no run is unfinished\n" : open.map((run) => `${runLine(run)}${whatNext(run)}`).join(""));
+  const running = new Set(open.filter((run) => run.status === "running").map((run) => run.runId));
+  for (const { run, title, ownerAlive } of found)
+    io.out(`${ownerAlive || running.has(run) ? "in use" : "LEFT"}  ${oneLine(title)} (run ${run})\n`);
   return 0;
+}
+
+function whatNext({ runId, status, resources }: RunSummary): string {
+  if (status === "crashed")
+    return `  ${runId} has lost its orchestrator: firedrill resume ${runId}, or firedrill clean\n`;
+  if (status !== "finished") return "";
+  const left = resources.map(({ kind, title }) => `${kind} ${oneLine(title)}`).join("; ");
+  return `  left behind: ${left}. \`firedrill show ${runId}\` says why, \`firedrill clean\` tries again\n`;
 }
 
 function tellNothing(io: CliIo, options: Options): number {

@@ -8,17 +8,20 @@
  *  X2  A run that a dead orchestrator left is halted and cleaned up from its own ledger, on its own record.
  *  X3  Only what bears this installation's id is looked for: keepers list by it.
  *  X4  What has a living owner stays, whatever else is known of it.
+ *  X5  What an ended run left behind is tried again, from its own ledger.
  */
 import { existsSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { measure } from "../drills/measure.ts";
 import { writeJsonAtomic } from "../support/atomic-file.ts";
 import { FiredrillError } from "../support/errors.ts";
+import { cleanLeftovers } from "./clean-leftovers.ts";
 import { removeResource } from "./clean-up.ts";
 import type { EngineDeps } from "./engine-deps.ts";
 import { readJournal } from "./journal/journal-reader.ts";
 import { recorded } from "./journal/journal-record.ts";
 import { takeOver } from "./resume-run.ts";
+import { emptyMemory, outstandingResources, remember } from "./run-memory.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
 import { journalPath, readPlan, resultPath, runIds } from "./state/run-directory.ts";
 import { tryLockRun } from "./state/run-owner.ts";
@@ -51,13 +54,14 @@ export type CleanedResource = Pick<FoundResource, "run" | "title" | "locator"> &
 
 export async function cleanState(deps: EngineDeps, signal: AbortSignal): Promise<CleanReport> {
   const runs: CleanedRun[] = [];
+  const resources: CleanedResource[] = [];
   for (const runId of (await runIds(deps.state.root)).toReversed()) {
     if (signal.aborted) break;
-    const cleaned = await cleanRun(runId, deps);
-    if (cleaned !== null) runs.push(cleaned);
+    const cleaned = await cleanRun(runId, deps, signal);
+    if (cleaned.run !== null) runs.push(cleaned.run);
+    resources.push(...cleaned.resources);
   }
   const live = new Set(runs.filter((run) => run.kind === "running").map((run) => run.runId)); // X1
-  const resources: CleanedResource[] = [];
   for (const keeper of deps.keepers) resources.push(...(await sweep(keeper, live, deps, signal)));
   const clean = runs.every(isDone) && resources.every((resource) => resource.kind !== "leftover");
   return { runs, resources, clean };
@@ -67,19 +71,45 @@ function isDone(run: CleanedRun): boolean {
   return run.kind === "removed" || run.kind === "running" || (run.kind === "finished" && run.leftovers === 0);
 }
 
-/** Null: there is nothing to do. */
-async function cleanRun(runId: string, deps: EngineDeps): Promise<CleanedRun | null> {
+interface Cleaned {
+  /** Null: it has ended before. */
+  readonly run: CleanedRun | null;
+  readonly resources: readonly CleanedResource[];
+}
+
+async function cleanRun(runId: string, deps: EngineDeps, signal: AbortSignal): Promise<Cleaned> {
   const dir = runDir(deps.state.root, runId);
   try {
     const lock = tryLockRun(dir);
-    if (lock === null) return { kind: "running", runId }; // X1
-    return await cleanLocked(runId, dir, lock, deps);
+    if (lock === null) return { run: { kind: "running", runId }, resources: [] }; // X1
+    const run = await cleanLocked(runId, dir, lock, deps);
+    return { run, resources: run === null ? await triedAgain(runId, dir, deps, signal) : [] };
   } catch (error) {
     const { code, message } = stepFailure(error, deps.redactor);
-    return { kind: "failed", runId, code, message };
+    return { run: { kind: "failed", runId, code, message }, resources: [] };
   }
 }
 
+/** X5. Its lock is free by now: nobody continues a run that has ended. */
+async function triedAgain(
+  runId: string,
+  dir: string,
+  deps: EngineDeps,
+  signal: AbortSignal,
+): Promise<readonly CleanedResource[]> {
+  const memory = emptyMemory();
+  for (const record of (await readJournal(journalPath(dir))).records) remember(memory, recorded(record));
+  const open = outstandingResources(memory);
+  if (open.length === 0) return [];
+  const tried = await cleanLeftovers(dir, await readPlan(dir), open, deps, signal);
+  return tried.map(({ resource: { kind: resource, title, locator }, removed }) => {
+    const what = { resource, run: runId, title, locator };
+    if (removed.kind === "gone") return { ...what, kind: "destroyed", verifiedBy: removed.how };
+    return { ...what, kind: "leftover", reason: removed.reason };
+  });
+}
+
+/** Null: there is nothing to do. */
 async function cleanLocked(runId: string, dir: string, lock: HeldLock, deps: EngineDeps): Promise<CleanedRun | null> {
   // Released here only when it is not handed to the take-over, which releases it itself.
   let ours: HeldLock | null = lock;

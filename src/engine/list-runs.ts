@@ -5,6 +5,7 @@ import type { RunResult } from "../drills/result.ts";
 import type { Recorded } from "../drills/run-event.ts";
 import { type JournalContent, readJournal } from "./journal/journal-reader.ts";
 import { recorded } from "./journal/journal-record.ts";
+import { goneSince } from "./clean-leftovers.ts";
 import { emptyMemory, outstandingResources, remember } from "./run-memory.ts";
 import { existingRunDir, journalPath, readPlan, runIds } from "./state/run-directory.ts";
 import { ownerAlive, readOwner, type RunOwner } from "./state/run-owner.ts";
@@ -28,7 +29,7 @@ export interface RunSummary {
   readonly result: string | null;
   readonly exitCode: number | null;
   readonly owner: RunOwner | null;
-  /** Planned or created and not yet verified gone. */
+  /** Planned or created and not yet verified gone, by the run or by a later `clean`. */
   readonly resources: readonly { readonly kind: string; readonly title: string; readonly locator: JsonObject }[];
   /** Why it is `damaged`. */
   readonly problem: string | null;
@@ -89,7 +90,8 @@ async function summarize(dir: string, runId: string, bootId: string): Promise<Ru
   try {
     const plan = await readPlan(dir);
     const records = (await readIfAny(dir)).records.map((record) => recorded(record));
-    return summary({ dir, runId, owner }, alive, plan, records);
+    const gone = new Set((await goneSince(dir)).keys());
+    return summary({ dir, runId, owner }, { alive, gone }, plan, records);
   } catch (error) {
     const status = alive
       ? "running"
@@ -119,7 +121,7 @@ async function summarize(dir: string, runId: string, bootId: string): Promise<Ru
 
 function summary(
   at: Pick<RunSummary, "dir" | "runId" | "owner">,
-  alive: boolean,
+  { alive, gone }: { readonly alive: boolean; readonly gone: ReadonlySet<string> },
   plan: Plan,
   records: readonly Recorded[],
 ): RunSummary {
@@ -136,7 +138,9 @@ function summary(
     lastWallUs: memory.last?.wallUs ?? null,
     result: finished?.result ?? null,
     exitCode: finished?.exitCode ?? null,
-    resources: outstandingResources(memory).map(({ kind, title, locator }) => ({ kind, title, locator })),
+    resources: outstandingResources(memory).flatMap(({ id, kind, title, locator }) =>
+      gone.has(id) ? [] : [{ kind, title, locator }],
+    ),
     problem: null,
   };
 }

@@ -57,7 +57,11 @@ export interface FailoverDesk {
 
 let desks = 0;
 
-export async function failoverDesk({ dir, system }: HaCluster, book: Playbook): Promise<FailoverDesk> {
+export async function failoverDesk(
+  { dir, system }: HaCluster,
+  book: Playbook,
+  params: readonly string[] = [],
+): Promise<FailoverDesk> {
   const home = join(dir, `desk-${(desks += 1)}`);
   await mkdir(home);
   const state = join(home, "state");
@@ -67,7 +71,7 @@ export async function failoverDesk({ dir, system }: HaCluster, book: Playbook): 
   await writeFile(inventory, failoverInventory(system));
   const runId = (): string => readdirSync(join(state, "runs")).join();
   const runDir = (): string => join(state, "runs", runId());
-  const args = [file, "--inventory", inventory, "--system", system.name, "--state", state];
+  const args = [file, "--inventory", inventory, "--system", system.name, "--state", state, ...params];
   return {
     state,
     start: () => followRun(args, { cwd: home }),

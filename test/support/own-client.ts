@@ -41,7 +41,8 @@ interface Failure {
   readonly atUs: number;
 }
 
-const { monoUs } = systemClock();
+const clock = systemClock();
+const monoUs = (): number => clock.monoUs();
 const PAUSE_MS = 2;
 
 export async function startOwnClient(ha: HaCluster): Promise<OwnClient> {
@@ -53,14 +54,14 @@ export async function startOwnClient(ha: HaCluster): Promise<OwnClient> {
   const commits: Commit[] = [];
   const failures: Failure[] = [];
   let sent = 0;
-  let ending = false;
+  const ending = new AbortController();
   let client: Client | null = null;
   const broken = (which: Client, atUs: number): void => {
     // One that was given up already may still say so later.
     if (which === client) failures.push({ beganUs: atUs, atUs });
   };
   const work = async (): Promise<void> => {
-    while (!ending) {
+    while (!ending.signal.aborted) {
       const beganUs = monoUs();
       try {
         client ??= await connect(ha, broken);
@@ -80,7 +81,7 @@ export async function startOwnClient(ha: HaCluster): Promise<OwnClient> {
   };
   const working = work();
   const stop = (): Promise<void> => {
-    ending = true;
+    ending.abort();
     return working;
   };
   const served = async (): Promise<void> => {

@@ -16,10 +16,13 @@ export interface DrillWatch extends AsyncDisposable {
   file(path: string): Promise<Seen>;
 }
 
-const { monoUs } = systemClock();
+const clock = systemClock();
+const monoUs = (): number => clock.monoUs();
 const LOOK_MS = 1;
 /** What it wrote last is still to be looked at. */
 const GRACE_MS = 100;
+/** What happens while the records before it are made durable is written after that. */
+const LONGEST_SYNC_US = 250_000;
 
 /** Nothing is waited for any more once the drill has ended. */
 export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>): DrillWatch {
@@ -38,7 +41,9 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
     offset += readSync(fd, bytes, 0, bytes.length, offset);
     const lines = `${text}${bytes.toString("utf8")}`.split("\n");
     text = lines.pop() ?? "";
-    for (const line of lines) seen.push({ event: eventSchema.parse(JSON.parse(line)), at });
+    const before = seen.at(-1)?.at ?? at;
+    const fromUs = Math.max(before.fromUs, at.fromUs - LONGEST_SYNC_US);
+    for (const line of lines) seen.push({ event: eventSchema.parse(JSON.parse(line)), at: { fromUs, toUs: at.toUs } });
   };
   const looking = each(ending.signal, (at) => {
     read(at);

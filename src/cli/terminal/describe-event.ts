@@ -10,7 +10,7 @@ export function describeEvent(record: Recorded): string | null {
     case "run.resumed":
       return `resumed, epoch ${record.data.epoch}${record.data.clockSuspect ? ", clock suspect" : ""}`;
     case "run.halted":
-      return `halted by ${record.data.by}: ${oneLine(record.data.reason)}`;
+      return `halted${haltedBy(record.data)}: ${oneLine(record.data.reason)}`;
     case "run.finished":
       return `finished: ${record.data.result}`;
     case "phase.begun":
@@ -45,7 +45,7 @@ function describeStep(record: Recorded): string | null {
     case "step.check_failed":
       return `step ${record.data.step} FAILED: expected ${oneLine(record.data.check.expected)}, got ${oneLine(record.data.check.actual)}`;
     case "step.errored":
-      return `step ${record.data.step} ERROR ${record.data.error.code}: ${oneLine(record.data.error.message)}`;
+      return `step ${record.data.step} ERROR ${record.data.error.code}: ${oneLine(record.data.error.message)}${hintOf(record.data.error.hint)}`;
     case "step.skipped":
       return `step ${record.data.step} skipped: ${oneLine(record.data.message)}`;
     case "step.retry_scheduled":
@@ -59,4 +59,13 @@ function describeStep(record: Recorded): string | null {
     default:
       return null;
   }
+}
+
+function haltedBy({ by, who }: Extract<Recorded, { type: "run.halted" }>["data"]): string {
+  const name = who ?? (by === "halt" ? null : by);
+  return name === null ? "" : ` by ${oneLine(name, 80)}`;
+}
+
+function hintOf(hint: string | null): string {
+  return hint === null ? "" : ` (hint: ${oneLine(hint)})`;
 }

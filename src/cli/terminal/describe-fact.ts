@@ -16,7 +16,7 @@ export function describeFact(fact: Fact): string | null {
     case "human_wait":
       return `${fact.decision.replace("_", " ")}${fact.who === null ? "" : ` by ${oneLine(fact.who, 60)}`} after ${formatDurationUs(fact.to.monoUs - fact.from.monoUs)}: ${oneLine(fact.what, 200)}`;
     case "client_outages":
-      return `${formatCount(fact.failed)} of ${formatCount(fact.probes)} probes of the clients' path failed, in ${formatCount(fact.outagesInAll)} outages`;
+      return `${formatCount(fact.failed)} of ${formatCount(fact.probes)} probes of the clients' path failed, in ${formatCount(fact.outagesInAll)} outage${fact.outagesInAll === 1 ? "" : "s"}`;
     case "canary_loss":
       return `${formatCount(fact.counts.lost)} of ${formatCount(fact.counts.acknowledged)} acknowledged transactions lost`;
     default:

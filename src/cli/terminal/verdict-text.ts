@@ -46,9 +46,14 @@ function reasons(result: RunResult, paint: Paint): string[] {
   const deciding = result.reasons.filter((reason) => reason.result === result.result);
   const others = result.reasons.length - deciding.length;
   return [
-    ...deciding.map((reason) => `  ${oneLine(reason.message, 400)}`),
+    ...deciding.flatMap((reason) => [`  ${oneLine(reason.message, 400)}`, ...hints(result, reason.steps)]),
     ...(others === 0 ? [] : [paint.dim(`  and ${others} more that followed or weigh less: see the report`)]),
   ];
+}
+
+function hints({ steps }: RunResult, of: readonly string[]): string[] {
+  const failed = steps.filter(({ id }) => of.includes(id));
+  return failed.flatMap(({ failure }) => (failure?.hint == null ? [] : [`    hint: ${oneLine(failure.hint, 400)}`]));
 }
 
 function objectives(result: RunResult, paint: Paint): string[] {
@@ -176,7 +181,10 @@ function cleanup(result: RunResult, paint: Paint): string[] {
   const { status, resources, problem } = result.cleanup;
   const left = resources.filter((resource) => resource.state !== "destroyed");
   if (left.length === 0 && problem === null)
-    return [`${paint.bold("Cleanup")}  ${status.replaceAll("_", " ")}, ${resources.length} removed`];
+    return [
+      `${paint.bold("Cleanup")}  ${status.replaceAll("_", " ")}, ${resources.length} removed`,
+      ...heldBack(resources),
+    ];
   return [
     `${paint.bold("Cleanup")}  ${paint.bad(status.replaceAll("_", " "))}`,
     ...(problem === null ? [] : [`  ${oneLine(problem)}`]),
@@ -185,4 +193,12 @@ function cleanup(result: RunResult, paint: Paint): string[] {
         `  LEFT ${resource.kind} ${oneLine(resource.id, 80)}: ${oneLine(resource.reason ?? "not verified")}`,
     ),
   ];
+}
+
+/** Undone faults whose server was not let go, since another one had taken its place: somebody must make it a standby again. */
+function heldBack(resources: RunResult["cleanup"]["resources"]): string[] {
+  const faults = resources.filter(
+    ({ kind, verifiedBy }) => kind === "fault" && verifiedBy?.includes("standby.signal is there"),
+  );
+  return [...new Set(faults.map(({ verifiedBy }) => `  held back: ${oneLine(verifiedBy ?? "", 200)}`))];
 }

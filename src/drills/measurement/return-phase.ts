@@ -3,6 +3,7 @@ import type { Recorded } from "../run-event.ts";
 import type { Duration } from "./clock-schema.ts";
 import { momentIn, seenFacts } from "./fact-view.ts";
 import { ofType } from "./journal-view.ts";
+import { JOURNAL_RESOLUTION_US } from "./marks.ts";
 import { takeover } from "./segments.ts";
 import type { StepRun } from "./step-runs.ts";
 import { waived } from "./step-runs.ts";
@@ -18,7 +19,8 @@ export function failback(records: readonly Recorded[], runs: readonly StepRun[],
   if (undone !== undefined) return unknown(`required step '${undone.step.id}' did not succeed`);
   const ends = own.flatMap(({ end }) => (end === null ? [] : [end])).toSorted((a, b) => a.seq - b.seq);
   const last = ends.at(-1);
-  return last === undefined ? unknown("none of its steps ended") : timeline.between(momentOf(begun), momentOf(last));
+  if (last === undefined) return unknown("none of its steps ended");
+  return timeline.between(momentOf(begun, JOURNAL_RESOLUTION_US), momentOf(last, JOURNAL_RESOLUTION_US));
 }
 
 const unknown = (reason: string): Duration => ({ status: "not_measured", reason });
