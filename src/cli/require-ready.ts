@@ -19,9 +19,13 @@ export async function requireReady(plan: Plan, deps: ReadyDeps): Promise<void> {
   for (const step of plan.steps) missing.push(...commandFaults(step, deps));
   for (const [ref, where] of references(plan)) missing.push(...(await secretFaults(ref, where, deps)));
   if (missing.length === 0) return;
-  throw new FiredrillError("NOT_READY", `This drill would break off in the middle: ${missing.join("; ")}`, {
-    hint: "Nothing was started. Programs are allowed by `commands:` of firedrill.yaml in the current folder; secrets are looked for where the reference says.",
-  });
+  throw new FiredrillError(
+    "NOT_READY",
+    `This drill would break off in the middle: ${[...new Set(missing)].join("; ")}`,
+    {
+      hint: "Nothing was started. Programs are allowed by `commands:` of firedrill.yaml in the current folder; secrets are looked for where the reference says.",
+    },
+  );
 }
 
 const argv = z.array(z.string()).min(1);

@@ -10,7 +10,7 @@ export const trafficRefSchema = z
     /** Absolute, below the run's folder: the ledger of the writers, the log of the prober. Kept as evidence. */
     dir: z.string(),
     schema: z.string(),
-    /** Table of the canary's rows; the prober's one row is in `<table>_probe`. */
+    /** Table of the canary's rows; the prober's rows are in `<table>_probe`. */
     table: z.string(),
     path: clientPathSchema,
     writers: z.number().int(),

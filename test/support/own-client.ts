@@ -22,6 +22,8 @@ export interface OwnClient extends AsyncDisposable {
 export interface OwnOutage {
   readonly cutOff: Seen;
   readonly back: Seen;
+  /** What failed first. */
+  readonly reason: string;
 }
 
 interface Comparison {
@@ -39,6 +41,7 @@ interface Commit {
 interface Failure {
   readonly beganUs: number;
   readonly atUs: number;
+  readonly reason: string;
 }
 
 const clock = systemClock();
@@ -56,9 +59,10 @@ export async function startOwnClient(ha: HaCluster): Promise<OwnClient> {
   let sent = 0;
   const ending = new AbortController();
   let client: Client | null = null;
-  const broken = (which: Client, atUs: number): void => {
+  const broken = (which: Client, reason: string): void => {
+    const atUs = monoUs();
     // One that was given up already may still say so later.
-    if (which === client) failures.push({ beganUs: atUs, atUs });
+    if (which === client) failures.push({ beganUs: atUs, atUs, reason });
   };
   const work = async (): Promise<void> => {
     while (!ending.signal.aborted) {
@@ -70,8 +74,8 @@ export async function startOwnClient(ha: HaCluster): Promise<OwnClient> {
         const sentUs = monoUs();
         await client.query("insert into own_client values ($1)", [n]);
         commits.push({ n, sentUs, ackedUs: monoUs() });
-      } catch {
-        failures.push({ beganUs, atUs: monoUs() });
+      } catch (error) {
+        failures.push({ beganUs, atUs: monoUs(), reason: String(error) });
         void client?.end().catch(() => undefined);
         client = null;
       }
@@ -102,7 +106,10 @@ export async function startOwnClient(ha: HaCluster): Promise<OwnClient> {
 }
 
 /** As an application with both addresses does: the first that takes writes. */
-async function connect({ system, cluster }: HaCluster, broken: (which: Client, atUs: number) => void): Promise<Client> {
+async function connect(
+  { system, cluster }: HaCluster,
+  broken: (which: Client, reason: string) => void,
+): Promise<Client> {
   const password = readFileSync(cluster.passwordFile, "utf8").trim();
   for (const { endpoint } of system.nodes) {
     const client = new Client({
@@ -110,10 +117,11 @@ async function connect({ system, cluster }: HaCluster, broken: (which: Client, a
       user: cluster.superuser,
       password,
       database: "postgres",
-      connectionTimeoutMillis: 500,
-      query_timeout: 1000,
+      // Longer than a busy machine takes: what is measured here is never a deadline.
+      connectionTimeoutMillis: 5000,
+      query_timeout: 5000,
     });
-    client.on("error", () => broken(client, monoUs()));
+    client.on("error", (error) => broken(client, String(error)));
     try {
       await client.connect();
       const { rows } = await client.query<{ standby: boolean }>("select pg_is_in_recovery() as standby");
@@ -135,7 +143,7 @@ function outagesIn(commits: readonly Commit[], failures: readonly Failure[]): re
     const [first, last] = [during.at(0), during.at(-1)];
     if (first === undefined || last === undefined) return [];
     const cutOff = { fromUs: before.sentUs, toUs: first.atUs };
-    return [{ cutOff, back: { fromUs: last.beganUs, toUs: after.ackedUs } }];
+    return [{ cutOff, back: { fromUs: last.beganUs, toUs: after.ackedUs }, reason: first.reason }];
   });
 }
 

@@ -76,7 +76,8 @@ export async function timedFailover(wall: ((dir: string) => Promise<WallClock>) 
   const end = await live.end();
   await client.stop();
   const [outage, ...more] = client.outages();
-  if (outage === undefined || more.length > 0) throw new Error(`the test's own client saw ${more.length + 1} outages`);
+  if (outage === undefined || more.length > 0)
+    throw new Error(`the test's own client saw more than one outage: ${JSON.stringify(client.outages())}`);
   const { cutOff, back } = outage;
   const loss = await lossTruth(ha, runDir, desk.survivors());
   return { ...end, loss, seen: { ...seen, disaster: cutOff, noticed: cutOff, approved, served: back } };

@@ -21,7 +21,8 @@ export interface WriteWatch extends AsyncDisposable {
   untilAcknowledged(node: string): Promise<void>;
 }
 
-const { monoUs } = systemClock();
+const clock = systemClock();
+const monoUs = (): number => clock.monoUs();
 const CONNECT_MS = 500;
 const ANSWER_MS = 1000;
 const BETWEEN_MS = 5;

@@ -53,7 +53,9 @@ function reasons(result: RunResult, paint: Paint): string[] {
 
 function hints({ steps }: RunResult, of: readonly string[]): string[] {
   const failed = steps.filter(({ id }) => of.includes(id));
-  return failed.flatMap(({ failure }) => (failure?.hint == null ? [] : [`    hint: ${oneLine(failure.hint, 400)}`]));
+  return failed.flatMap(({ failure }) =>
+    failure === null || failure.hint === null ? [] : [`    hint: ${oneLine(failure.hint, 400)}`],
+  );
 }
 
 function objectives(result: RunResult, paint: Paint): string[] {

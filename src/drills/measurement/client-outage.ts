@@ -59,7 +59,11 @@ function noneSeen(fact: ClientOutages, t0: Moment): Duration {
   return { status: "measured", valueUs: 0, loUs: 0, hiUs, clockSuspect: false, text };
 }
 
-function lengthOf({ lastGood, firstFailed, lastFailed, firstWrite }: ClientOutage, fact: ClientOutages, hosts: number): Duration {
+function lengthOf(
+  { lastGood, firstFailed, lastFailed, firstWrite }: ClientOutage,
+  fact: ClientOutages,
+  hosts: number,
+): Duration {
   if (lastGood === null) return unknown("no probe was good before the outage");
   const silentUs = firstFailed.monoUs - lastGood.monoUs;
   if (silentUs > longestProbeUs(fact, hosts)) {

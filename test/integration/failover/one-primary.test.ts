@@ -9,7 +9,8 @@ import { type HaCluster, startHaCluster } from "../../support/ha-cluster.ts";
 import { type Ack, overlaps, reigns, watchWrites } from "../../support/write-watch.ts";
 
 const filter =
-  process.getuid?.() === 0 && ((await findTool("nft", "/usr/sbin")) ?? (await findTool("iptables", "/usr/sbin"))) !== null;
+  process.getuid?.() === 0 &&
+  ((await findTool("nft", "/usr/sbin")) ?? (await findTool("iptables", "/usr/sbin"))) !== null;
 
 let ha: HaCluster;
 beforeEach(async () => {
@@ -23,7 +24,12 @@ interface Watched {
 }
 
 /** The last primary has acknowledged after the run's end: what a cleanup set free would be seen. */
-async function watched(book: Playbook, last: string, params: readonly string[] = [], rule = "ALL_MET"): Promise<Watched> {
+async function watched(
+  book: Playbook,
+  last: string,
+  params: readonly string[] = [],
+  rule = "ALL_MET",
+): Promise<Watched> {
   await using watch = await watchWrites(ha);
   const desk = await failoverDesk(ha, book, params);
   await using run = desk.start();
