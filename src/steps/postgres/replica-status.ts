@@ -6,7 +6,7 @@ import { defineStep, type StepContext, type StepResult } from "../../engine/step
 import { durationMs } from "../../support/duration.ts";
 import { formatBytes } from "../../support/format.ts";
 import { sizeBytes } from "../../support/size.ts";
-import type { NodeView, Replication } from "../ports/replication.ts";
+import type { NodeView, PrimaryView, Replication } from "../ports/replication.ts";
 import { timeoutFor } from "../timeout-for.ts";
 import { listed } from "./listed.ts";
 import { replicationState } from "./replication-state.ts";
@@ -94,7 +94,7 @@ async function look(replication: Replication, wish: Input, ctx: StepContext): Pr
     return { state: null, result: { kind: "check", passed: false, outputs: nobody(views), check } };
   }
   const state = replicationState(primary, views);
-  const faults = faultsOf(state, wish);
+  const faults = [...faultsOf(state, wish), ...blindness(primary, state)];
   const actual = [`${primary.node.name} is the primary`, ...state.standbys.map(standbyText), ...faults];
   const check = detail(wish, listed(actual), views);
   return { state, result: { kind: "check", passed: faults.length === 0, outputs: outputsOf(state), check } };
@@ -106,6 +106,12 @@ function faultsOf({ standbys }: ReplicationState, { minStandbys, maxLag }: Input
   if (maxLag === undefined) return few;
   const late = streaming.filter(({ lagBytes }) => lagBytes === null || lagBytes > maxLag);
   return [...few, ...late.map(({ node }) => `${node} is further behind than ${formatBytes(maxLag)}`)];
+}
+
+/** A login without pg_monitor is shown no connection of any standby: then "does not stream" is no more than "not seen". */
+function blindness({ senders }: PrimaryView, { standbys }: ReplicationState): readonly string[] {
+  const seen = senders.length > 0 || standbys.some(({ reachable, streaming }) => !reachable || streaming);
+  return seen || standbys.length === 0 ? [] : ["none is seen to stream: has the login pg_monitor?"];
 }
 
 function detail({ minStandbys, maxLag }: Input, actual: string, views: readonly NodeView[]): CheckDetail {
