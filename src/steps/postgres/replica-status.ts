@@ -94,8 +94,13 @@ async function look(replication: Replication, wish: Input, ctx: StepContext): Pr
     return { state: null, result: { kind: "check", passed: false, outputs: nobody(views), check } };
   }
   const state = replicationState(primary, views);
-  const faults = [...faultsOf(state, wish), ...blindness(primary, state)];
-  const actual = [`${primary.node.name} is the primary`, ...state.standbys.map(standbyText), ...faults];
+  const faults = faultsOf(state, wish);
+  const actual = [
+    `${primary.node.name} is the primary`,
+    ...state.standbys.map(standbyText),
+    ...faults,
+    ...blindness(faults, primary, state),
+  ];
   const check = detail(wish, listed(actual), views);
   return { state, result: { kind: "check", passed: faults.length === 0, outputs: outputsOf(state), check } };
 }
@@ -109,9 +114,15 @@ function faultsOf({ standbys }: ReplicationState, { minStandbys, maxLag }: Input
 }
 
 /** A login without pg_monitor is shown no connection of any standby: then "does not stream" is no more than "not seen". */
-function blindness({ senders }: PrimaryView, { standbys }: ReplicationState): readonly string[] {
+function blindness(
+  faults: readonly string[],
+  { senders }: PrimaryView,
+  { standbys }: ReplicationState,
+): readonly string[] {
   const seen = senders.length > 0 || standbys.some(({ reachable, streaming }) => !reachable || streaming);
-  return seen || standbys.length === 0 ? [] : ["none is seen to stream: has the login pg_monitor?"];
+  return faults.length === 0 || seen || standbys.length === 0
+    ? []
+    : ["none is seen to stream: has the login pg_monitor?"];
 }
 
 function detail({ minStandbys, maxLag }: Input, actual: string, views: readonly NodeView[]): CheckDetail {

@@ -33,7 +33,10 @@ describe("the rights that the documentation names", () => {
     const desk = await failoverDesk(role, await shipped("failover-data-loss"), ["--param", "cutFor=300ms"]);
     const end = await desk.start().ended;
     const result = await desk.result();
-    expect(result.steps.filter(({ failure }) => failure !== null), end.stderr).toEqual([]);
+    expect(
+      result.steps.filter(({ failure }) => failure !== null),
+      end.stderr,
+    ).toEqual([]);
     expect(result.cleanup.status).toBe("verified");
     expect(result.observed.rebuilds).toMatchObject([{ node: "a", method: "pg_rewind" }]);
     expect(result.loss.lostAcknowledged).toMatchObject({ status: "measured" });
