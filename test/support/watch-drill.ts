@@ -21,7 +21,7 @@ const monoUs = (): number => clock.monoUs();
 const LOOK_MS = 1;
 /** What it wrote last is still to be looked at. */
 const GRACE_MS = 100;
-/** What happens while the records before it are made durable is written after that. */
+/** A record is made, then waits until those before it are durable, which never takes longer, and is written after that. */
 const LONGEST_SYNC_US = 250_000;
 
 /** Nothing is waited for any more once the drill has ended. */
@@ -34,6 +34,7 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
   );
   let text = "";
   let offset = 0;
+  let last: Seen | null = null;
   const read = (at: Seen): void => {
     const { size } = fstatSync(fd);
     if (size === offset) return;
@@ -41,8 +42,9 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
     offset += readSync(fd, bytes, 0, bytes.length, offset);
     const lines = `${text}${bytes.toString("utf8")}`.split("\n");
     text = lines.pop() ?? "";
-    const before = seen.at(-1)?.at ?? at;
-    const fromUs = Math.max(before.fromUs, at.fromUs - LONGEST_SYNC_US);
+    const waited = last !== null && at.fromUs - last.toUs < LONGEST_SYNC_US;
+    const fromUs = waited ? last.fromUs : at.fromUs;
+    last = at;
     for (const line of lines) seen.push({ event: eventSchema.parse(JSON.parse(line)), at: { fromUs, toUs: at.toUs } });
   };
   const looking = each(ending.signal, (at) => {

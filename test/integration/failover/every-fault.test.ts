@@ -106,11 +106,3 @@ test("a fault of a step that put in none cannot be undone", async () => {
   expect(result.reasons[0]).toMatchObject({ rule: "STEP_BROKE", message: containing("FAULT_NOT_PUT_IN") });
   expect(await after(desk)).toMatchObject({ writable: ["a"], left: NOTHING_LEFT });
 });
-
-test("a fault of a step that put in none cannot be undone", async () => {
-  const book = await shipped("failover-replica");
-  const { desk, result } = await drill(book.before("kill", "uses: fault/undo", "with: { fault: traffic }"));
-  expect(result.result).toBe("error");
-  expect(result.reasons[0]).toMatchObject({ rule: "STEP_BROKE", message: containing("FAULT_NOT_PUT_IN") });
-  expect(await after(desk)).toMatchObject({ writable: ["a"], left: NOTHING_LEFT });
-});
