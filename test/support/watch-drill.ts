@@ -42,8 +42,7 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
     offset += readSync(fd, bytes, 0, bytes.length, offset);
     const lines = `${text}${bytes.toString("utf8")}`.split("\n");
     text = lines.pop() ?? "";
-    const waited = last !== null && at.fromUs - last.toUs < LONGEST_SYNC_US;
-    const fromUs = waited ? last.fromUs : at.fromUs;
+    const fromUs = last !== null && at.fromUs - last.toUs < LONGEST_SYNC_US ? last.fromUs : at.fromUs;
     last = at;
     for (const line of lines) seen.push({ event: eventSchema.parse(JSON.parse(line)), at: { fromUs, toUs: at.toUs } });
   };
