@@ -22,7 +22,7 @@ const CHILDREN = `
   import childProcess from "node:child_process";
   import { syncBuiltinESMExports } from "node:module";
   const { spawn } = childProcess;
-  const clock = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^LD_PRELOAD$|FAKE/.test(name)));
+  const clock = Object.fromEntries(Object.entries(process.env).filter(([name]) => /^LD_PRELOAD$|FAKE(?!TIME_SHARED)/.test(name)));
   childProcess.spawn = (command, args, options) =>
     spawn(command, args, command === process.execPath ? { ...options, env: { ...options.env, ...clock } } : options);
   syncBuiltinESMExports();

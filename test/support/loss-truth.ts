@@ -102,6 +102,9 @@ export async function lossTruth(ha: HaCluster, runDir: string, survivors: Readon
   };
 }
 
+/** A writer waits for a second; its timer may be late. */
+const LONGEST_ANSWER_US = 5_000_000;
+
 /** Read by itself: a line `a <monotonic> <writer> <seq> <lsn>` is an acknowledgement of `s <monotonic> <writer> <seq>`. */
 function readLedgers(runDir: string): Pick<LossTruth, "acknowledged" | "slowestAnswerUs"> {
   const files = readdirSync(runDir, { recursive: true, encoding: "utf8" }).filter((name) => name.endsWith(".ledger"));
@@ -114,7 +117,9 @@ function readLedgers(runDir: string): Pick<LossTruth, "acknowledged" | "slowestA
     if (kind === "s") sent.set(key, Number(us));
     if (kind !== "a") continue;
     acknowledged.add(key);
-    slowestAnswerUs = Math.max(slowestAnswerUs, Number(us) - (sent.get(key) ?? 0));
+    const tookUs = Number(us) - (sent.get(key) ?? 0);
+    if (tookUs < 0 || tookUs > LONGEST_ANSWER_US) throw new Error(`${key} was answered after ${tookUs} us`);
+    slowestAnswerUs = Math.max(slowestAnswerUs, tookUs);
   }
   return { acknowledged, slowestAnswerUs };
 }

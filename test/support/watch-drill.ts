@@ -34,7 +34,7 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
   );
   let text = "";
   let offset = 0;
-  let last: Seen | null = null;
+  let last: Seen = { fromUs: 0, toUs: 0 };
   const read = (at: Seen): void => {
     const { size } = fstatSync(fd);
     if (size === offset) return;
@@ -42,7 +42,7 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
     offset += readSync(fd, bytes, 0, bytes.length, offset);
     const lines = `${text}${bytes.toString("utf8")}`.split("\n");
     text = lines.pop() ?? "";
-    const fromUs = last !== null && at.fromUs - last.toUs < LONGEST_SYNC_US ? last.fromUs : at.fromUs;
+    const fromUs = at.fromUs - last.toUs < LONGEST_SYNC_US ? last.fromUs : at.fromUs;
     last = at;
     for (const line of lines) seen.push({ event: eventSchema.parse(JSON.parse(line)), at: { fromUs, toUs: at.toUs } });
   };
