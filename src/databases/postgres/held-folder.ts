@@ -109,8 +109,13 @@ export class HeldFolder implements AsyncDisposable {
     const code = await unlink(this.path(name)).then(() => null, errorCode);
     if (code === null || code === "ENOENT") return;
     if (code !== "EISDIR" && code !== "EPERM") throw new Error(`${name} cannot be removed: ${code}`);
-    await this.#emptyFolder(name);
-    await rmdir(this.path(name));
+    try {
+      await this.#emptyFolder(name);
+      await rmdir(this.path(name));
+    } catch (error) {
+      // Whoever made it may be removing it as well: pg_basebackup does when it is ended.
+      if (errorCode(error) !== "ENOENT") throw error;
+    }
   }
 
   async give(owner: Owner, mode: number): Promise<void> {
