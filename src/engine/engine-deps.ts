@@ -8,6 +8,7 @@ import type { Redactor } from "../support/redact.ts";
 import type { GuardPolicy } from "./guards/guard-policy.ts";
 import type { JournalFile } from "./journal/journal-file.ts";
 import type { WriteStage } from "./journal/journal-writer.ts";
+import type { RunSession } from "./run-session.ts";
 import type { StateDirectory } from "./state/state-directory.ts";
 import type { StateFiles } from "./state/state-files.ts";
 import type { ResourceKeeper, Step } from "./step-contract.ts";
@@ -35,6 +36,8 @@ export interface EngineDeps {
   readonly crashPoint?: CrashPoint;
   /** Injected by tests only: another disk than the machine's. */
   readonly files?: StateFiles;
+  /** Injected by tests only: shown each run's session, to compare what is remembered with what is on record. */
+  readonly onSession?: (session: RunSession) => void;
   /** Injected by tests and benchmarks only. */
   readonly openJournal?: (path: string, create: boolean) => Promise<JournalFile>;
 }

@@ -49,8 +49,10 @@ export async function openSession(request: SessionRequest, deps: EngineDeps): Pr
   const { state, memory } = folded;
   const planSteps = new Map(plan.steps.map((step) => [step.id, step]));
   const log = runLog(writer, folded, deps);
+  const session = { runId, dir, plan, planSteps, epoch, lease, state, memory, log, deps, limits: limitsOf(deps) };
+  deps.onSession?.(session);
   return {
-    session: { runId, dir, plan, planSteps, epoch, lease, state, memory, log, deps, limits: limitsOf(deps) },
+    session,
     close: () => writer.close(),
   };
 }

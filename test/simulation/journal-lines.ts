@@ -27,7 +27,8 @@ export function recordOf({ seq, epoch, boot, type, data, wall, mono_us: monoUs }
   return { seq, epoch, boot, type, data, wallUs: wall, monoUs } as unknown as Recorded;
 }
 
-function sorted(value: unknown): string {
+/** Canonical JSON: the keys in order. */
+export function sorted(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map((item) => sorted(item)).join(",")}]`;
   if (typeof value !== "object" || value === null) return JSON.stringify(value);
   const entries = Object.entries(value).toSorted(([one], [other]) => (one < other ? -1 : 1));

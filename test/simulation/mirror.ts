@@ -70,7 +70,7 @@ export class Mirror {
     must(seq === (this.last?.seq ?? 0) + 1, `record ${seq} follows ${this.last?.seq ?? 0}`);
     must(seq > 1 || type === "run.started", `the first record is run.started, not ${type}`);
     must(
-      type === "run.resumed" ? epoch === this.epoch + 1 : epoch === this.epoch,
+      type === "run.resumed" ? epoch > this.epoch : epoch === this.epoch,
       `${type} has epoch ${epoch} after ${this.epoch}`,
     );
     this.epoch = epoch;

@@ -1,6 +1,7 @@
 import type { EngineDeps } from "../../src/engine/engine-deps.ts";
 import { standardGuards } from "../../src/engine/guards/all-guards.ts";
 import { type GuardScope, refused } from "../../src/engine/guards/guard-policy.ts";
+import type { RunSession } from "../../src/engine/run-session.ts";
 import { secretResolver } from "../../src/engine/secret-resolver.ts";
 import type { ResourceKeeper } from "../../src/engine/step-contract.ts";
 import { approvalStep } from "../../src/steps/approval.ts";
@@ -27,6 +28,7 @@ export interface LifeParts {
   readonly trouble: number;
   readonly chance: Chance;
   readonly fault: (kind: string) => void;
+  readonly onSession: (session: RunSession) => void;
   readonly trace: (text: string) => void;
   /** Whether anybody reads it. */
   readonly isTraced: boolean;
@@ -69,6 +71,7 @@ export function simEngine(parts: LifeParts): EngineDeps {
     },
     limits: limitsForSimulation,
     crashPoint: (at, about) => process.tick(`${at} ${about}`),
+    onSession: parts.onSession,
     files: disk.filesOf(process),
     openJournal: (path, create) => disk.openJournal(process, path, create),
   };

@@ -7,6 +7,8 @@
  */
 import { startRun } from "../../src/engine/execute-run.ts";
 import type { RunHandle, RunOutcome } from "../../src/engine/drive-run.ts";
+import type { EngineDeps } from "../../src/engine/engine-deps.ts";
+import type { RunSession } from "../../src/engine/run-session.ts";
 import { existingRunDir, journalPath } from "../../src/engine/state/run-directory.ts";
 import { runDir } from "../../src/engine/state/state-directory.ts";
 import { startResume, takeOver } from "../../src/engine/resume-run.ts";
@@ -15,7 +17,9 @@ import { FiredrillError } from "../../src/support/errors.ts";
 import { requestFor } from "../support/engine-bench.ts";
 import { Chance } from "./chance.ts";
 import { Monitor } from "./monitor.ts";
+import { recordOf, verifiedLines } from "./journal-lines.ts";
 import { oracle } from "./oracle.ts";
+import { requireSameState } from "./same-state.ts";
 import { SimDisk } from "./sim-disk.ts";
 import { simEngine, STATE_ROOT } from "./sim-engine.ts";
 import { simPlan, type SimPlan } from "./sim-plan.ts";
@@ -86,6 +90,8 @@ class Simulation {
   readonly #trace: (text: string) => void;
   readonly #isTraced: boolean;
   #process: SimProcess | null = null;
+  /** Of the present life, once it has one. */
+  #session: RunSession | null = null;
   #runId: string | null = null;
   #turns = 0;
   #lives = 0;
@@ -157,6 +163,7 @@ class Simulation {
     const fate = this.#chance.fork(`life/${this.#lives}`);
     const process = new SimProcess(1000 + this.#lives, this.#machine, fate.fork("process"));
     this.#process = process;
+    this.#session = null;
     const last = this.#lives >= MOST_LIVES;
     if (this.#mortal && !last && fate.happens(0.8))
       process.dieAt = Math.ceil(fate.next() * (fate.happens(0.2) ? 40 : 400));
@@ -178,6 +185,7 @@ class Simulation {
     while (holder.end.kind === "lives" && process.alive)
       await this.#turn(() => holder.end.kind === "lives" && process.alive);
     this.#monitor.check(process);
+    this.#compareState();
     if (process.alive && holder.end.kind === "failed") this.#trace(`failed: ${String(holder.end.error)}`);
     if (!process.alive) this.#trace(`DIED (${process.death ?? ""}) ${process.diedAt}`);
     return holder.end;
@@ -195,32 +203,12 @@ class Simulation {
   }
 
   async #begin(process: SimProcess, fate: Chance): Promise<RunHandle> {
-    const { monitor, world, disk, time } = {
-      monitor: this.#monitor,
-      world: this.#world,
-      disk: this.#disk,
-      time: this.#time,
-    };
-    const deps = simEngine({
-      process,
-      world,
-      disk,
-      time,
-      monitor,
-      simPlan: this.#simPlan,
-      trouble: this.#trouble,
-      chance: this.#chance.fork(`engine/${this.#lives}`),
-      fault: (kind) => {
-        if (process.alive) this.#fault(kind);
-      },
-      isTraced: this.#isTraced,
-      trace: (text) => {
-        if (process.alive) this.#trace(text);
-      },
-    });
+    const deps = this.#engineOf(process, `engine/${this.#lives}`);
     this.#runId ??= this.#foundRun();
-    if (this.#runId === null)
-      return startRun({ ...requestFor(this.#simPlan.plan, this.#simPlan.confirm), seed: `seed-${this.#seed}` }, deps);
+    if (this.#runId === null) {
+      const request = requestFor(this.#simPlan.plan, this.#simPlan.confirm);
+      return startRun({ ...request, seed: `seed-${this.#seed}` }, deps);
+    }
     if (fate.happens(0.7)) {
       this.#fault("a resume");
       return startResume(this.#runId, deps);
@@ -230,6 +218,29 @@ class Simulation {
     const lock = await lockRun(dir, deps.files);
     const halt = { by: "recovery", reason: "its orchestrator died", who: "sim" } as const;
     return takeOver({ runId: this.#runId, dir, lock, halt }, deps);
+  }
+
+  #engineOf(process: SimProcess, words: string): EngineDeps {
+    return simEngine({
+      process,
+      world: this.#world,
+      disk: this.#disk,
+      time: this.#time,
+      monitor: this.#monitor,
+      simPlan: this.#simPlan,
+      trouble: this.#trouble,
+      chance: this.#chance.fork(words),
+      fault: (kind) => {
+        if (process.alive) this.#fault(kind);
+      },
+      onSession: (session) => {
+        if (process === this.#process) this.#session = session;
+      },
+      isTraced: this.#isTraced,
+      trace: (text) => {
+        if (process.alive) this.#trace(text);
+      },
+    });
   }
 
   /** A run whose orchestrator died before it could say its id. */
@@ -265,6 +276,7 @@ class Simulation {
     at("the wall clock is set", this.#mortal ? 0.08 : 0, () =>
       this.#machine.setWall(fate.between(-3600, 3600) * 1_000_000),
     );
+    at("a second orchestrator", this.#mortal ? 0.1 : 0, () => this.#intruder());
     at("stopped for a while", this.#mortal ? 0.1 : 0, () => {
       process.stop();
       this.#time.after(fate.between(1, 60) * 1_000_000, () => {
@@ -272,6 +284,31 @@ class Simulation {
         process.go();
       });
     });
+  }
+
+  #compareState(): void {
+    // It takes as long as all the rest of a run.
+    if (this.#session === null || this.#seed % 4 !== 0) return;
+    const bytes = this.#disk.read(journalPath(this.#session.dir)) ?? Buffer.alloc(0);
+    const whole = bytes.subarray(0, bytes.lastIndexOf(0x0a) + 1).toString("utf8");
+    const inFile = verifiedLines(whole, null).map((record) => recordOf(record));
+    requireSameState(this.#simPlan.plan, this.#session, inFile);
+  }
+
+  /** A run that has an owner is refused to anybody else. */
+  #intruder(): void {
+    const owner = this.#process;
+    const runId = this.#runId;
+    if (owner === null || runId === null) return;
+    const intruder = new SimProcess(9000 + this.#lives, this.#machine, this.#chance.fork(`intruder/${this.#lives}`));
+    startResume(runId, this.#engineOf(intruder, `intruder/${this.#lives}`)).then(
+      () => this.#monitor.refuse("a run has two orchestrators"),
+      (error: unknown) => {
+        if (!(error instanceof FiredrillError) || error.code !== "RUN_LOCKED")
+          this.#monitor.refuse(`a second orchestrator is told: ${String(error)}`);
+        intruder.die("killed", "was refused");
+      },
+    );
   }
 
   /** The dead leave what they left; the machine may start again; somebody comes back. */

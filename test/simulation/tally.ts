@@ -156,4 +156,5 @@ const MUST_HAPPEN = [
   "halted by a signal",
   "the wall clock is set",
   "stopped for a while",
+  "a second orchestrator",
 ];
