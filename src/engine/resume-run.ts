@@ -12,6 +12,7 @@ import type { RunSession } from "./run-session.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
 import { existingRunDir, journalPath, readPlan } from "./state/run-directory.ts";
 import { lockRun, writeOwner } from "./state/run-owner.ts";
+import { removeStaleDocuments, removeStaleFiles } from "./state/stale-files.ts";
 
 /** `startResume` and its outcome. */
 export async function resumeRun(runId: string, deps: EngineDeps): Promise<RunOutcome> {
@@ -45,6 +46,8 @@ export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: Engin
     // Also for cleanup: what undoes a fault acts on the system as well.
     systemLock = await lockForPlan(plan, deps);
     await repairTail(journalPath(dir), journal);
+    await removeStaleFiles(dir, deps.clock.wallUs());
+    await removeStaleDocuments(deps.state.root, deps.clock.wallUs());
     const epoch = Math.max(...journal.records.map((record) => record.epoch)) + 1;
     const { pid, startTicks, bootId, host } = deps.orchestrator;
     await writeOwner(dir, { pid, startTicks, bootId, host, epoch, sinceWallUs: deps.clock.wallUs() });
