@@ -32,6 +32,7 @@ const planted = work.planted === null ? {} : PLANTED[work.planted];
 const say = (line: object): void => appendFileSync(work.report, `${JSON.stringify(line)}\n`);
 const told = (error: unknown): string => (error instanceof Error ? `${error.name}: ${error.message}` : String(error));
 
+process.stdout.write("begun\n");
 await Promise.all(
   work.recover.map(async ({ how, ...victim }) => {
     try {

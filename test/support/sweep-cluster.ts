@@ -147,9 +147,11 @@ function startIn(state: WorldState, { name, patroni }: NodeSpec, world: World): 
 
 export function fakeRebuilder(world: World): Rebuilder {
   return {
-    async rebuild({ node: { name }, primary, owner, beforeCopy }) {
+    async rebuild(request) {
+      const { primary, owner } = request;
+      const { name } = request.node;
       const thing = `copy ${owner.token}`;
-      await beforeCopy({ thing });
+      await request.beforeCopy({ thing });
       await world.change(({ things }) => {
         const { installation, run } = owner;
         things[thing] = { kind: "backup-directory", installation, run, title: `copy of ${primary.name}` };
@@ -172,9 +174,9 @@ type Faults = FaultKeeperDeps["faults"];
 /** Cuts of replication; the other faults of a machine are in no shipped playbook. */
 export function fakeFaults(world: World): Faults {
   const port: Faults["replication"] = {
-    async plan({ sandbox: _, ...database }) {
+    async plan({ port: number }) {
       await world.look();
-      return { locator: { slot: "firedrill_cut", previous: null, database }, archive: false };
+      return { locator: { database: { port: number } }, archive: false };
     },
     async cut(locator) {
       const begun = world.now();

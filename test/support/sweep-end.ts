@@ -48,10 +48,19 @@ export async function endOf(dir: string, { state }: EngineDeps): Promise<End> {
   const run = runDir(state.root, runId);
   const journal = await journalFaults(run);
   if (!existsSync(resultPath(run)))
-    return { verdict: null, deviations: [], doubted: [], epochs: 0, ...seen, faults: [...things, ...files, ...journal, "no result"] };
+    return {
+      verdict: null,
+      deviations: [],
+      doubted: [],
+      epochs: 0,
+      ...seen,
+      faults: [...things, ...files, ...journal, "no result"],
+    };
   // Written by the engine.
   const result = JSON.parse(readFileSync(resultPath(run), "utf8")) as RunResult;
-  const cleanup = result.cleanup.status === "verified" ? [] : [`cleanup is ${result.cleanup.status}`];
+  const cleanup = ["verified", "nothing_created"].includes(result.cleanup.status)
+    ? []
+    : [`cleanup is ${result.cleanup.status}`];
   const deviations = result.deviations.map(({ code }) => code).toSorted();
   const faults = [...things, ...files, ...journal, ...cleanup];
   const doubted = result.steps.filter(({ outcome }) => outcome === "in_doubt").map(({ id }) => id);
@@ -88,11 +97,16 @@ async function journalFaults(run: string): Promise<readonly string[]> {
 
 function temporaryFiles(dir: string): readonly string[] {
   const names = readdirSync(dir, { recursive: true, encoding: "utf8" });
-  return names.filter((name) => name.endsWith(".tmp") || name.endsWith(".next")).map((name) => `a file is left: ${name}`);
+  return names
+    .filter((name) => name.endsWith(".tmp") || name.endsWith(".next"))
+    .map((name) => `a file is left: ${name}`);
 }
 
 function heldLocks(root: string, runId: string | null): readonly string[] {
-  const locks = [join(root, "systems", "orders", "lock"), ...(runId === null ? [] : [join(runDir(root, runId), "owner.lock")])];
+  const locks = [
+    join(root, "systems", "orders", "lock"),
+    ...(runId === null ? [] : [join(runDir(root, runId), "owner.lock")]),
+  ];
   return locks.filter((lock) => existsSync(lock) && !isFree(lock)).map((lock) => `a lock is held: ${lock}`);
 }
 

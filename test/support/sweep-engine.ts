@@ -4,7 +4,7 @@ import type { EngineDeps } from "../../src/engine/engine-deps.ts";
 import { standardGuards } from "../../src/engine/guards/all-guards.ts";
 import { secretResolver } from "../../src/engine/secret-resolver.ts";
 import { openState } from "../../src/engine/state/state-directory.ts";
-import type { ResourceKeeper, Step, StepContext } from "../../src/engine/step-contract.ts";
+import type { Step } from "../../src/engine/step-contract.ts";
 import { systemTimers } from "../../src/engine/timers.ts";
 import { faultKeeper } from "../../src/faults/fault-keeper.ts";
 import { stepLibrary } from "../../src/steps/library.ts";
@@ -15,6 +15,8 @@ import { systemClock } from "../../src/support/system-clock.ts";
 import { partial } from "./sweep-absent.ts";
 import { fakeControl, fakeFaults, fakeRebuilder, fakeReplication } from "./sweep-cluster.ts";
 import type { Doom } from "./sweep-doom.ts";
+import { thingKeeper } from "./sweep-keepers.ts";
+import { mortal } from "./sweep-mortal.ts";
 import { fakePatroni } from "./sweep-patroni.ts";
 import { answeredHere } from "./sweep-questions.ts";
 import { fakeRestore, fakeSandboxes } from "./sweep-restore.ts";
@@ -26,15 +28,15 @@ import { openWorld, type World } from "./sweep-world.ts";
  * busy; a folder that was just made is old enough for `clean`.
  */
 function slowClock(): Clock {
-  const { bootId, monoUs } = systemClock();
-  const slow = (): number => Math.floor(monoUs() / 20);
-  return { bootId, monoUs: slow, wallUs: () => 2_000_000_000_000_000 + slow() };
+  const clock = systemClock();
+  const slow = (): number => Math.floor(clock.monoUs() / 20);
+  return { bootId: clock.bootId, monoUs: slow, wallUs: () => 2_000_000_000_000_000 + slow() };
 }
 
 /** The real engine, the real steps and the real keeper of faults, on the fake drivers of one world. */
 export async function sweepEngine(dir: string, doom: Doom, change: Change = (steps) => steps): Promise<EngineDeps> {
   const clock = slowClock();
-  const world = openWorld(dir, clock, doom.alive);
+  const world = openWorld(dir, clock, () => doom.alive());
   const drivers = driversOf(world);
   const redactor = createRedactor();
   const steps = change(answeredHere(stepLibrary({ ...drivers, redactor }), world), world);
@@ -93,66 +95,5 @@ function driversOf(world: World) {
     approvals: partial<never>("approvals"),
     commands: partial<never>("commands"),
     keepers: [keeper, ...others, faultKeeper({ control, replication, faults })],
-  };
-}
-
-function thingKeeper(world: World, kind: ResourceKeeper["kind"]): ResourceKeeper {
-  const keyOf = (locator: { readonly [key: string]: unknown }): string => String(locator["thing"] ?? locator["id"]);
-  return {
-    kind,
-    async list(installation) {
-      const { things } = await world.look();
-      return Object.entries(things)
-        .filter(([, thing]) => thing.kind === kind && thing.installation === installation)
-        .map(([thing, { run, title }]) => ({ run, title, locator: { thing }, ownerAlive: false }));
-    },
-    destroy: (locator) => world.change(({ things }) => void delete things[keyOf(locator)]),
-    async verifyGone(locator) {
-      const gone = !(keyOf(locator) in (await world.look()).things);
-      return { gone, how: `the world ${gone ? "does not list" : "lists"} it` };
-    },
-  };
-}
-
-/** What a step does between two records ends with the orchestrator: its code goes on only while that one lives. */
-function mortal(step: Step, { alive }: Doom): Step {
-  const { run, reconcile } = step;
-  return {
-    ...step,
-    async run(input, ctx) {
-      await alive();
-      return run(input, mortalContext(ctx, alive));
-    },
-    ...(reconcile === undefined
-      ? {}
-      : {
-          async reconcile(input, ctx) {
-            await alive();
-            return reconcile(input, mortalContext(ctx, alive));
-          },
-        }),
-  };
-}
-
-function mortalContext(ctx: StepContext, alive: () => Promise<void>): StepContext {
-  const checked =
-    <A extends readonly unknown[], R>(call: (...args: A) => Promise<R>) =>
-    async (...args: A): Promise<R> => {
-      const answer = await call(...args);
-      await alive();
-      return answer;
-    };
-  const { ledger } = ctx;
-  return {
-    ...ctx,
-    mark: checked((mark) => ctx.mark(mark)),
-    fact: checked((fact) => ctx.fact(fact)),
-    deviation: checked((code, message) => ctx.deviation(code, message)),
-    requireCurrent: checked(() => ctx.requireCurrent()),
-    ledger: {
-      plan: checked((wanted) => ledger.plan(wanted)),
-      created: checked((id, locator) => ledger.created(id, locator)),
-      remove: checked((step, kind) => ledger.remove(step, kind)),
-    },
   };
 }

@@ -1,5 +1,14 @@
 import type { Patroni, PatroniMember, PatroniNode } from "../../src/steps/ports/patroni.ts";
-import { followIn, nodeIn, primaryOf, promoteIn, streams, strikeIn, type World, type WorldState } from "./sweep-world.ts";
+import {
+  followIn,
+  nodeIn,
+  primaryOf,
+  promoteIn,
+  streams,
+  strikeIn,
+  type World,
+  type WorldState,
+} from "./sweep-world.ts";
 
 /** A Patroni that fails over as soon as somebody looks, and dies with its server. */
 export function fakePatroni(world: World): Patroni {

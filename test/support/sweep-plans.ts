@@ -26,9 +26,7 @@ function planOf(file: string): Plan {
   const text = readFileSync(join(FOLDER, file), "utf8");
   const playbook = sound(loadPlaybook({ file: `playbooks/${file}`, text }, catalogue));
   const patroni = /uses: patroni\//u.test(text);
-  const inventory = sound(
-    loadInventory({ file: "inventory.yaml", text: inventoryText(patroni), baseDir: "/srv" }),
-  );
+  const inventory = sound(loadInventory({ file: "inventory.yaml", text: inventoryText(patroni), baseDir: "/srv" }));
   const open = Object.entries(playbook.spec.params).filter(([, spec]) => spec.default === undefined);
   const params = Object.fromEntries(open.map(([param]) => [param, GIVEN[param] ?? ""]));
   const built = buildPlan({ playbook, inventory, systemName: "orders", params, catalogue });

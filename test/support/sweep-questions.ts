@@ -39,7 +39,13 @@ function answers(world: World): Readonly<Record<string, Answer>> {
       await world.look();
       const t0 = ctx.marks().find(({ mark }) => mark === "T0") ?? instant(ctx.clock);
       const newestWallUs = t0.wallUs - 30_000_000;
-      await ctx.fact({ kind: "newest_survivor", via: "heartbeat", what: "heartbeat", newestWallUs, intervalUs: 1_000_000 });
+      await ctx.fact({
+        kind: "newest_survivor",
+        via: "heartbeat",
+        what: "heartbeat",
+        newestWallUs,
+        intervalUs: 1_000_000,
+      });
       return yes("newest heartbeat", { newest: "30 s before T0", ageUs: 30_000_000 });
     },
     "verify/sql": async (input, _ctx) => {

@@ -19,7 +19,7 @@ export interface Ended {
 }
 
 /** Longer than the runs of all playbooks together take in one process, so that some of them, and their cleanup, are over by then. */
-const SPAN_MS = 1500;
+const SPAN_MS = 1000;
 const MOST_TAKE_OVERS_KILLED = 3;
 
 /**
@@ -38,7 +38,10 @@ export async function randomRound(folder: SweepFolder, name: string, random: () 
   let open = start;
   const takeOvers = Math.floor(random() * (MOST_TAKE_OVERS_KILLED + 1));
   for (let turn = 0; turn <= takeOvers; turn += 1) {
-    const recover = open.map((victim) => ({ ...victim, how: random() < 0.25 ? ("clean" as const) : ("resume" as const) }));
+    const recover = open.map((victim) => ({
+      ...victim,
+      how: random() < 0.25 ? ("clean" as const) : ("resume" as const),
+    }));
     for (const { dir, how } of recover) if (how === "clean") cleaned.add(dir);
     const killAfterMs = turn === takeOvers ? null : soon();
     const done = await inProcess(folder, `${name}-${turn}`, { ...nobody, recover }, killAfterMs);
@@ -72,7 +75,8 @@ export function judge({ cleaned, end }: Ended, baseline: Baseline, mayDoubt: Rea
   if (kind === "as_undisturbed") why.push(...unlike(end, baseline.end));
   if (kind === "never_began") why.push(...unlike(end, baseline.begin));
   if (kind === "other") why.push(`it ended as ${JSON.stringify(end.verdict)}`);
-  if (end.nodes.filter((node) => node.includes("up, primary")).length !== 1) why.push(`servers: ${end.nodes.join("; ")}`);
+  if (end.nodes.filter((node) => node.includes("up, primary")).length !== 1)
+    why.push(`servers: ${end.nodes.join("; ")}`);
   return why.length > 0 || kind === "other" ? { kind: "wrong", why } : { kind };
 }
 
@@ -99,5 +103,8 @@ function unlike(end: End, wanted: End): readonly string[] {
   const visible = ({ nodes, acts, verdict }: End): string =>
     JSON.stringify([nodes, acts, verdict?.checks, verdict?.steps, verdict?.rto, verdict?.rpo, verdict?.lost]);
   const same = visible(end) === visible(wanted);
-  return [...more.map((code) => `deviation ${code}`), ...(same ? [] : [`${visible(end)} instead of ${visible(wanted)}`])];
+  return [
+    ...more.map((code) => `deviation ${code}`),
+    ...(same ? [] : [`${visible(end)} instead of ${visible(wanted)}`]),
+  ];
 }

@@ -35,14 +35,23 @@ function backupOf({ clock }: World): BackupRef {
   };
 }
 
-const PROOF: Isolation = { kind: "isolation", probes: [{ probe: "route", expected: "none", actual: "none", ok: true }] };
+const PROOF: Isolation = {
+  kind: "isolation",
+  probes: [{ probe: "route", expected: "none", actual: "none", ok: true }],
+};
 
 export function fakeSandboxes(world: World): Sandboxes {
   return partial<Sandboxes>("sandboxes", {
     async plan({ ttlMs }) {
       await world.look();
       const id = `sbx-${String(process.hrtime.bigint())}`;
-      const place = { dir: `/srv/sandboxes/${id}`, port: 5500, fence: "network-namespace", uid: 999, gid: 999 } as const;
+      const place = {
+        dir: `/srv/sandboxes/${id}`,
+        port: 5500,
+        fence: "network-namespace",
+        uid: 999,
+        gid: 999,
+      } as const;
       return { kind: "process", id, ...place, expiresWallUs: world.clock.wallUs() + ttlMs * 1000 };
     },
     create: ({ id }, { installation, run, title }) =>

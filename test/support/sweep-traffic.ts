@@ -2,6 +2,8 @@ import type { CanaryLoss } from "../../src/drills/facts.ts";
 import type { ProbeView, Traffic } from "../../src/steps/ports/traffic.ts";
 import type { Instant } from "../../src/support/clock.ts";
 import { setImmediate as turn } from "node:timers/promises";
+import { trafficRefSchema } from "../../src/drills/traffic-ref.ts";
+import { thingOf } from "./sweep-keepers.ts";
 import { NEWEST_LSN } from "./sweep-cluster.ts";
 import { primaryOf, type World, type WorldState } from "./sweep-world.ts";
 
@@ -18,15 +20,15 @@ export function fakeTraffic(world: World): Traffic {
     },
     prepare: ({ installation, runId: run, locators }) =>
       world.change(({ things }) => {
-        things[String(locators.table["thing"])] = { kind: "canary-table", installation, run, title: "tables" };
+        things[thingOf(locators.table)] = { kind: "canary-table", installation, run, title: "tables" };
       }),
-    async start({ locators, ttlMs: _, runDir: __, ...planned }) {
-      const { installation, runId: run } = planned;
+    async start(planned) {
+      const { installation, runId: run, locators } = planned;
       await world.change(({ things }) => {
-        things[String(locators.processes["thing"])] = { kind: "traffic-process", installation, run, title: "canary" };
+        things[thingOf(locators.processes)] = { kind: "traffic-process", installation, run, title: "canary" };
       });
       const identity = { pid: 1, startTicks: 1, bootId: world.clock.bootId };
-      return { ...planned, path: { ...planned.path }, writer: identity, prober: identity };
+      return trafficRefSchema.parse({ ...planned, writer: identity, prober: identity });
     },
     async watch() {
       await world.look();
@@ -111,6 +113,11 @@ function lossOf(state: WorldState, t0: Instant, readAt: Instant): Omit<CanaryLos
     gaps: 0,
     load: { transactionsPerSecond: 400, bytesPerSecond: 25_600 },
     readAt,
-    readFrom: { host: "127.0.0.1", port: 5441, timeline: state.nodes[primaryOf(state) ?? "a"]?.timeline ?? 0, lsn: NEWEST_LSN },
+    readFrom: {
+      host: "127.0.0.1",
+      port: 5441,
+      timeline: state.nodes[primaryOf(state) ?? "a"]?.timeline ?? 0,
+      lsn: NEWEST_LSN,
+    },
   };
 }

@@ -46,7 +46,12 @@ export async function baselinesOf({ dir, plans }: SweepFolder): Promise<Readonly
  */
 export function groupsOf(baselines: Readonly<Record<string, Baseline>>): readonly (readonly Target[])[] {
   const all = Object.entries(baselines).flatMap(([playbook, { points, records }]) =>
-    points.map((point, turn) => ({ playbook, point, turn, last: point.stage === "after-sync" && point.whole === records })),
+    points.map((point, turn) => ({
+      playbook,
+      point,
+      turn,
+      last: point.stage === "after-sync" && point.whole === records,
+    })),
   );
   const others = all.filter(({ last }) => !last).toSorted((a, b) => a.turn - b.turn);
   const groups = Array.from({ length: Math.ceil(others.length / GROUP) }, (_, index) =>
@@ -92,17 +97,16 @@ async function sweepRow(
   let kills = 0;
   let left: Work["recover"] = [];
   for (const [index, group] of [...groups, []].entries()) {
-    const start = group.map(
-      ({ playbook, point }): Victim => ({
-        playbook,
-        point,
-        dir: join(folder.dir, `${row}-${index}`, `${playbook}-${pointText(point).replaceAll(":", "-")}`),
-      }),
-    );
+    const start = group.map(({ playbook, point }): Victim => ({
+      playbook,
+      point,
+      dir: join(folder.dir, `${row}-${index}`, `${playbook}-${pointText(point).replaceAll(":", "-")}`),
+    }));
     for (const victim of start) makeVictim(victim);
     const name = `${row}-${index}`;
     const { said, signal } = await inProcess(folder, name, { recover: left, start, planted, keep: false });
-    if (start.length > 0 && signal !== "SIGKILL") wrong.push(`process ${row}-${index} was to be killed: ${String(signal)}`);
+    if (start.length > 0 && signal !== "SIGKILL")
+      wrong.push(`process ${row}-${index} was to be killed: ${String(signal)}`);
     kills += said.filter((line) => "began" in line).length;
     const missing = new Map(left.map(({ dir, ...victim }) => [dir, victim]));
     for (const line of said) {
@@ -122,7 +126,7 @@ export type Line =
   | { readonly victim: Victim; readonly end: End }
   | { readonly victim: Victim; readonly trouble: string };
 
-/** Does the work in a process of its own; after `killAfterMs` that process is killed, wherever it is. */
+/** Does the work in a process of its own; `killAfterMs` after it begins that process is killed, wherever it is. */
 export async function inProcess(
   { dir, plansFile: plans }: SweepFolder,
   name: string,
@@ -133,9 +137,12 @@ export async function inProcess(
   writeFileSync(file, JSON.stringify({ ...work, plans, report }));
   writeFileSync(report, "");
   const env = { ...process.env, NODE_COMPILE_CACHE: join(dir, "compiled") };
-  const child = spawn(process.execPath, [CHILD, file], { stdio: ["ignore", "ignore", "inherit"], env });
-  const timer = killAfterMs === null ? undefined : setTimeout(() => child.kill("SIGKILL"), killAfterMs);
-  await once(child, "exit");
+  const child = spawn(process.execPath, [CHILD, file], { stdio: ["ignore", "pipe", "inherit"], env });
+  let timer: NodeJS.Timeout | undefined;
+  child.stdout.once("data", () => {
+    if (killAfterMs !== null) timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
+  });
+  await once(child, "close");
   clearTimeout(timer);
   // A last line without its end was being written when the process was killed.
   const lines = readFileSync(report, "utf8").split("\n").slice(0, -1);
@@ -149,7 +156,10 @@ function nameOf({ playbook, point }: Pick<Victim, "playbook" | "point">): string
   return point === null ? playbook : `"${playbook} ${pointText(point)}" (${point.about})`;
 }
 
-function judged(line: Exclude<Line, { readonly began: string }>, baselines: Readonly<Record<string, Baseline>>): readonly string[] {
+function judged(
+  line: Exclude<Line, { readonly began: string }>,
+  baselines: Readonly<Record<string, Baseline>>,
+): readonly string[] {
   const name = nameOf(line.victim);
   if ("trouble" in line) return [`${name}: ${line.trouble}`];
   const baseline = baselines[line.victim.playbook];

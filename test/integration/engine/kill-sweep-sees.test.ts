@@ -15,7 +15,12 @@ function shipped(playbook: string): Plan {
 }
 
 /** One playbook, at some of its points, with the fault and without. */
-async function sweepAt(playbook: string, plan: Plan, at: (point: Point) => boolean, planted: PlantedName | null): Promise<Swept> {
+async function sweepAt(
+  playbook: string,
+  plan: Plan,
+  at: (point: Point) => boolean,
+  planted: PlantedName | null,
+): Promise<Swept> {
   using folder = sweepFolder({ [playbook]: plan });
   const baselines = await baselinesOf(folder);
   const points = baselines[playbook]?.points.filter(at) ?? [];

@@ -1,6 +1,6 @@
 /**
  * Every shipped playbook, killed at every record (docs/journal.md). One point again:
- * FIREDRILL_SWEEP="failover-replica after-sync:12" npm test -- --project integration test/integration/engine/kill-sweep.test.ts
+ * FIREDRILL_SWEEP="failover-replica after-sync:12" npm test -- test/integration/engine/kill-sweep.test.ts
  */
 import { expect, test } from "vitest";
 import { baselinesOf, groupsOf, sweep, sweepFolder } from "../../support/sweep.ts";
@@ -19,16 +19,24 @@ test("undisturbed, every shipped playbook passes in the world of the sweep and l
   }
 });
 
-test("killed at every record of every playbook, in every phase, a run ends as undisturbed", { timeout: 900_000 }, async () => {
-  using folder = sweepFolder(plans);
-  const baselines = await baselinesOf(folder);
-  const groups = groupsOf(baselines).map((group) =>
-    ONLY === null ? group : group.filter(({ playbook, point }) => `${playbook} ${pointText(point)}` === ONLY),
-  );
-  const begun = performance.now();
-  const { kills, processes, wrong } = await sweep(folder, groups.filter((group) => group.length > 0), baselines);
-  const seconds = ((performance.now() - begun) / 1000).toFixed(1);
-  process.stdout.write(`kill sweep: ${kills} runs killed and taken over, ${processes} processes, ${seconds} s\n`);
-  expect(wrong).toEqual([]);
-  expect(kills).toBe(groups.flat().length);
-});
+test(
+  "killed at every record of every playbook, in every phase, a run ends as undisturbed",
+  { timeout: 900_000 },
+  async () => {
+    using folder = sweepFolder(plans);
+    const baselines = await baselinesOf(folder);
+    const groups = groupsOf(baselines).map((group) =>
+      ONLY === null ? group : group.filter(({ playbook, point }) => `${playbook} ${pointText(point)}` === ONLY),
+    );
+    const begun = performance.now();
+    const { kills, processes, wrong } = await sweep(
+      folder,
+      groups.filter((group) => group.length > 0),
+      baselines,
+    );
+    const seconds = ((performance.now() - begun) / 1000).toFixed(1);
+    process.stdout.write(`kill sweep: ${kills} runs killed and taken over, ${processes} processes, ${seconds} s\n`);
+    expect(wrong).toEqual([]);
+    expect(kills).toBe(groups.flat().length);
+  },
+);
