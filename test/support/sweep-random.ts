@@ -18,21 +18,21 @@ export interface Ended {
   readonly end: End;
 }
 
-/** Longer than the runs of all playbooks together take in one process, so that some of them, and their cleanup, are over by then. */
-const SPAN_MS = 1000;
 const MOST_TAKE_OVERS_KILLED = 3;
 
 /**
  * Runs of all playbooks in one process that is killed; then processes that take over what is there, resuming or cleaning, which are
  * killed too; then one that is left alone.
  */
-export async function randomRound(folder: SweepFolder, name: string, random: () => number): Promise<Round> {
-  const nobody = { recover: [], start: [], planted: null, keep: true };
-  const start = Object.keys(folder.plans).map((playbook): Victim =>
-    makeVictim({ playbook, point: null, dir: join(folder.dir, name, playbook) }),
-  );
-  const soon = (): number => Math.floor(random() * SPAN_MS);
-  let { kills } = killsOf(await inProcess(folder, `${name}-start`, { ...nobody, start }, soon()));
+export async function randomRound(
+  folder: SweepFolder,
+  name: string,
+  spanMs: number,
+  random: () => number,
+): Promise<Round> {
+  const start = startOf(folder, name);
+  const soon = (): number => Math.floor(random() * spanMs);
+  let { kills } = killsOf(await inProcess(folder, `${name}-start`, { ...NOTHING, start }, soon()));
   const cleaned = new Set<string>();
   const ended: Ended[] = [];
   let open = start;
@@ -44,7 +44,7 @@ export async function randomRound(folder: SweepFolder, name: string, random: () 
     }));
     for (const { dir, how } of recover) if (how === "clean") cleaned.add(dir);
     const killAfterMs = turn === takeOvers ? null : soon();
-    const done = await inProcess(folder, `${name}-${turn}`, { ...nobody, recover }, killAfterMs);
+    const done = await inProcess(folder, `${name}-${turn}`, { ...NOTHING, recover }, killAfterMs);
     kills += killsOf(done).kills;
     for (const line of done.said) {
       if ("began" in line) continue;
@@ -57,6 +57,20 @@ export async function randomRound(folder: SweepFolder, name: string, random: () 
   if (open.length > 0) throw new Error(`nobody said how ${open.map(({ dir }) => dir).join(", ")} ended`);
   rmSync(join(folder.dir, name), { recursive: true });
   return { kills, ended };
+}
+
+const NOTHING = { recover: [], start: [], planted: null, keep: true };
+
+function startOf(folder: SweepFolder, name: string): readonly Victim[] {
+  return Object.keys(folder.plans).map((playbook) =>
+    makeVictim({ playbook, point: null, dir: join(folder.dir, name, playbook) }),
+  );
+}
+
+/** How long the runs of all playbooks take in one process of this machine: a little longer, so that their ends are hit too. */
+export async function spanOf(folder: SweepFolder): Promise<number> {
+  const { ms } = await inProcess(folder, "span", { ...NOTHING, start: startOf(folder, "span") });
+  return Math.ceil(ms * 1.2);
 }
 
 function killsOf({ signal }: { readonly signal: NodeJS.Signals | null }): { readonly kills: number } {

@@ -24,13 +24,16 @@ export interface SweepFolder extends Disposable {
   readonly dir: string;
   readonly plansFile: string;
   readonly plans: Readonly<Record<string, Plan>>;
+  /** For a person who wants to look at it: nothing is removed. */
+  readonly keep: boolean;
 }
 
-export function sweepFolder(plans: Readonly<Record<string, Plan>>): SweepFolder {
+export function sweepFolder(plans: Readonly<Record<string, Plan>>, keep = false): SweepFolder {
   const dir = mkdtempSync(join(tmpdir(), "firedrill-sweep-"));
   const plansFile = join(dir, "plans.json");
   writeFileSync(plansFile, JSON.stringify(plans));
-  return { dir, plansFile, plans, [Symbol.dispose]: () => rmSync(dir, { recursive: true, force: true }) };
+  const remove = (): void => rmSync(dir, { recursive: true, force: true });
+  return { dir, plansFile, plans, keep, [Symbol.dispose]: keep ? () => {} : remove };
 }
 
 export async function baselinesOf({ dir, plans }: SweepFolder): Promise<Readonly<Record<string, Baseline>>> {
@@ -44,7 +47,7 @@ export async function baselinesOf({ dir, plans }: SweepFolder): Promise<Readonly
  * Groups that die in one process, so that its start is shared; playbooks take turns. After its last record a run writes its result past
  * the journal, so that only a kill at that very instant tells: such a point stands alone.
  */
-export function groupsOf(baselines: Readonly<Record<string, Baseline>>): readonly (readonly Target[])[] {
+export function groupsOf(baselines: Readonly<Record<string, Baseline>>, size = GROUP): readonly (readonly Target[])[] {
   const all = Object.entries(baselines).flatMap(([playbook, { points, records }]) =>
     points.map((point, turn) => ({
       playbook,
@@ -54,8 +57,8 @@ export function groupsOf(baselines: Readonly<Record<string, Baseline>>): readonl
     })),
   );
   const others = all.filter(({ last }) => !last).toSorted((a, b) => a.turn - b.turn);
-  const groups = Array.from({ length: Math.ceil(others.length / GROUP) }, (_, index) =>
-    others.slice(index * GROUP, (index + 1) * GROUP),
+  const groups = Array.from({ length: Math.ceil(others.length / size) }, (_, index) =>
+    others.slice(index * size, (index + 1) * size),
   );
   return [...groups, ...all.filter(({ last }) => last).map((alone) => [alone])];
 }
@@ -104,7 +107,7 @@ async function sweepRow(
     }));
     for (const victim of start) makeVictim(victim);
     const name = `${row}-${index}`;
-    const { said, signal } = await inProcess(folder, name, { recover: left, start, planted, keep: false });
+    const { said, signal } = await inProcess(folder, name, { recover: left, start, planted, keep: folder.keep });
     if (start.length > 0 && signal !== "SIGKILL")
       wrong.push(`process ${row}-${index} was to be killed: ${String(signal)}`);
     kills += said.filter((line) => "began" in line).length;
@@ -132,24 +135,39 @@ export async function inProcess(
   name: string,
   work: Omit<Work, "plans" | "report">,
   killAfterMs: number | null = null,
-): Promise<{ readonly said: readonly Line[]; readonly signal: NodeJS.Signals | null }> {
+): Promise<Said> {
   const [file, report] = [join(dir, `${name}.json`), join(dir, `${name}.jsonl`)];
   writeFileSync(file, JSON.stringify({ ...work, plans, report }));
   writeFileSync(report, "");
   const env = { ...process.env, NODE_COMPILE_CACHE: join(dir, "compiled") };
   const child = spawn(process.execPath, [CHILD, file], { stdio: ["ignore", "pipe", "inherit"], env });
+  const hung = setTimeout(() => child.kill("SIGTERM"), LONGEST_MS);
   let timer: NodeJS.Timeout | undefined;
+  let begun = 0;
   child.stdout.once("data", () => {
+    begun = performance.now();
     if (killAfterMs !== null) timer = setTimeout(() => child.kill("SIGKILL"), killAfterMs);
   });
   await once(child, "close");
+  const ms = performance.now() - begun;
   clearTimeout(timer);
+  clearTimeout(hung);
   // A last line without its end was being written when the process was killed.
   const lines = readFileSync(report, "utf8").split("\n").slice(0, -1);
   rmSync(file);
   rmSync(report);
   // Written by the child.
-  return { said: lines.map((line) => JSON.parse(line) as Line), signal: child.signalCode };
+  return { said: lines.map((line) => JSON.parse(line) as Line), signal: child.signalCode, ms };
+}
+
+/** A run that never comes to its end, nor to its point, holds up the others of its process. */
+const LONGEST_MS = 180_000;
+
+interface Said {
+  readonly said: readonly Line[];
+  readonly signal: NodeJS.Signals | null;
+  /** From when it began its work to its end. */
+  readonly ms: number;
 }
 
 function nameOf({ playbook, point }: Pick<Victim, "playbook" | "point">): string {

@@ -23,19 +23,18 @@ test(
   "killed at every record of every playbook, in every phase, a run ends as undisturbed",
   { timeout: 900_000 },
   async () => {
-    using folder = sweepFolder(plans);
+    using folder = sweepFolder(plans, ONLY !== null);
     const baselines = await baselinesOf(folder);
-    const groups = groupsOf(baselines).map((group) =>
-      ONLY === null ? group : group.filter(({ playbook, point }) => `${playbook} ${pointText(point)}` === ONLY),
-    );
+    const groups = groupsOf(baselines).flatMap((group) => {
+      const chosen = group.filter(({ playbook, point }) => ONLY === null || `${playbook} ${pointText(point)}` === ONLY);
+      return chosen.length === 0 ? [] : [chosen];
+    });
+    expect(groups.length, `points to kill at (${ONLY ?? "all"})`).toBeGreaterThan(0);
     const begun = performance.now();
-    const { kills, processes, wrong } = await sweep(
-      folder,
-      groups.filter((group) => group.length > 0),
-      baselines,
-    );
+    const { kills, processes, wrong } = await sweep(folder, groups, baselines);
     const seconds = ((performance.now() - begun) / 1000).toFixed(1);
     process.stdout.write(`kill sweep: ${kills} runs killed and taken over, ${processes} processes, ${seconds} s\n`);
+    if (folder.keep) process.stdout.write(`journals and worlds are kept in ${folder.dir}\n`);
     expect(wrong).toEqual([]);
     expect(kills).toBe(groups.flat().length);
   },
