@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { baselinesOf, sweepFolder } from "../support/sweep.ts";
 import { shippedPlans } from "../support/sweep-plans.ts";
-import { judge, randomRound, spanOf } from "../support/sweep-random.ts";
+import { judge, paceOf, randomRound } from "../support/sweep-random.ts";
 
 const KILLS = Number(process.env["FIREDRILL_RANDOM_KILLS"] ?? 1000);
 const ROWS = 2;
@@ -12,14 +12,14 @@ const MAY_DOUBT: ReadonlySet<string> = new Set(["switch"]);
 test(`${KILLS} kills at random instants, of runs, of what takes them over and of what cleans up, leave nothing and do nothing twice`, async () => {
   using folder = sweepFolder(shippedPlans());
   const baselines = await baselinesOf(folder);
-  const spanMs = await spanOf(folder);
+  const pace = await paceOf(folder);
   const kinds = new Map<string, number>();
   const wrong: string[] = [];
   const begun = performance.now();
   let kills = 0;
   const row = async (name: string): Promise<void> => {
     for (let round = 0; kills < KILLS; round += 1) {
-      const { kills: more, ended } = await randomRound(folder, `${name}-${round}`, spanMs, Math.random);
+      const { kills: more, ended } = await randomRound(folder, `${name}-${round}`, pace, Math.random);
       kills += more;
       for (const one of ended) {
         const baseline = baselines[one.playbook];

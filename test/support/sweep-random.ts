@@ -24,15 +24,11 @@ const MOST_TAKE_OVERS_KILLED = 3;
  * Runs of all playbooks in one process that is killed; then processes that take over what is there, resuming or cleaning, which are
  * killed too; then one that is left alone.
  */
-export async function randomRound(
-  folder: SweepFolder,
-  name: string,
-  spanMs: number,
-  random: () => number,
-): Promise<Round> {
+export async function randomRound(folder: SweepFolder, name: string, pace: Pace, random: () => number): Promise<Round> {
   const start = startOf(folder, name);
-  const soon = (): number => Math.floor(random() * spanMs);
-  let { kills } = killsOf(await inProcess(folder, `${name}-start`, { ...NOTHING, start }, soon()));
+  const soon = (what: keyof Pace): number => Math.floor(random() * pace[what]);
+  const begun = await inProcess(folder, `${name}-start`, { ...NOTHING, start }, soon("start"));
+  let kills = keepPace(pace, "start", begun);
   const cleaned = new Set<string>();
   const ended: Ended[] = [];
   let open = start;
@@ -43,9 +39,9 @@ export async function randomRound(
       how: random() < 0.25 ? ("clean" as const) : ("resume" as const),
     }));
     for (const { dir, how } of recover) if (how === "clean") cleaned.add(dir);
-    const killAfterMs = turn === takeOvers ? null : soon();
+    const killAfterMs = turn === takeOvers ? null : soon("takeOver");
     const done = await inProcess(folder, `${name}-${turn}`, { ...NOTHING, recover }, killAfterMs);
-    kills += killsOf(done).kills;
+    kills += keepPace(pace, "takeOver", done);
     for (const line of done.said) {
       if ("began" in line) continue;
       if ("trouble" in line) throw new Error(`${line.victim.playbook} (${line.victim.dir}): ${line.trouble}`);
@@ -67,14 +63,32 @@ function startOf(folder: SweepFolder, name: string): readonly Victim[] {
   );
 }
 
-/** How long the runs of all playbooks take in one process of this machine: a little longer, so that their ends are hit too. */
-export async function spanOf(folder: SweepFolder): Promise<number> {
-  const { ms } = await inProcess(folder, "span", { ...NOTHING, start: startOf(folder, "span") });
-  return Math.ceil(ms * 1.2);
+/** How long after its begin a process is killed at the latest, milliseconds: a little more than it takes to its end. */
+export interface Pace {
+  start: number;
+  takeOver: number;
 }
 
-function killsOf({ signal }: { readonly signal: NodeJS.Signals | null }): { readonly kills: number } {
-  return { kills: signal === "SIGKILL" ? 1 : 0 };
+/** Measured where it runs; what follows keeps it up to date, as a machine is busy now and idle then. */
+export async function paceOf(folder: SweepFolder): Promise<Pace> {
+  const pace = { start: 1000, takeOver: 500 };
+  // The first one compiles.
+  for (const name of ["first", "second"]) {
+    const start = startOf(folder, name);
+    keepPace(pace, "start", await inProcess(folder, name, { ...NOTHING, start }));
+  }
+  return pace;
+}
+
+/** How many were killed: one, or none when it came to its end before; which tells how long it takes. */
+function keepPace(
+  pace: Pace,
+  what: keyof Pace,
+  { signal, ms }: { readonly signal: NodeJS.Signals | null; readonly ms: number },
+): number {
+  if (signal === "SIGKILL") return 1;
+  pace[what] = Math.ceil(ms * 1.1);
+  return 0;
 }
 
 /** In which of the allowed ways a run ended, or what is wrong with it. */

@@ -48,7 +48,10 @@ export function fakeTraffic(world: World): Traffic {
       await world.look();
       return { lsn: NEWEST_LSN, at: world.now() };
     },
-    stop: ({ id }, what) => world.change(({ things }) => void (what === "all" && delete things[`processes ${id}`])),
+    // What is left of the processes is their keeper's to remove.
+    async stop() {
+      await world.look();
+    },
     async settle(_traffic, t0) {
       const state = await world.look();
       return lossOf(state, t0 ?? world.now(), world.now());
