@@ -25,6 +25,7 @@ import { emptyMemory, outstandingResources, remember } from "./run-memory.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
 import { journalPath, readPlan, resultPath, runIds } from "./state/run-directory.ts";
 import { tryLockRun } from "./state/run-owner.ts";
+import { removeStale } from "./state/stale-files.ts";
 import { runDir } from "./state/state-directory.ts";
 import type { FoundResource, ResourceKeeper } from "./step-contract.ts";
 import { stepFailure } from "./step-failure.ts";
@@ -55,6 +56,7 @@ export type CleanedResource = Pick<FoundResource, "run" | "title" | "locator"> &
 export async function cleanState(deps: EngineDeps, signal: AbortSignal): Promise<CleanReport> {
   const runs: CleanedRun[] = [];
   const resources: CleanedResource[] = [];
+  await removeStale([deps.state.root], deps.clock.wallUs());
   for (const runId of (await runIds(deps.state.root)).toReversed()) {
     if (signal.aborted) break;
     const cleaned = await cleanRun(runId, deps, signal);
@@ -83,6 +85,7 @@ async function cleanRun(runId: string, deps: EngineDeps, signal: AbortSignal): P
     const lock = tryLockRun(dir);
     if (lock === null) return { run: { kind: "running", runId }, resources: [] }; // X1
     const run = await cleanLocked(runId, dir, lock, deps);
+    await removeStale([dir], deps.clock.wallUs());
     return { run, resources: run === null ? await triedAgain(runId, dir, deps, signal) : [] };
   } catch (error) {
     const { code, message } = stepFailure(error, deps.redactor);

@@ -46,6 +46,7 @@ export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: Engin
     // Also for cleanup: what undoes a fault acts on the system as well.
     systemLock = await lockForPlan(plan, deps);
     await repairTail(journalPath(dir), journal, files);
+    await files.removeStale([dir, deps.state.root], deps.clock.wallUs());
     const epoch = Math.max(...journal.records.map((record) => record.epoch)) + 1;
     const { pid, startTicks, bootId, host } = deps.orchestrator;
     const owner = { pid, startTicks, bootId, host, epoch, sinceWallUs: deps.clock.wallUs() };

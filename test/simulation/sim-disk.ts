@@ -101,6 +101,8 @@ export class SimDisk {
       write: (path, content) => this.#replace(process, path, content),
       truncate: (path, length) =>
         process.ask(`truncate ${path}`, this.#latency(), () => this.#change(path, { kind: "truncate", length })),
+      // A file is replaced as a whole here.
+      removeStale: async () => undefined,
       makeFolder: (path) => process.ask(`mkdir ${path}`, this.#latency(), () => this.#addFolder(path)),
       exists: (path) => this.exists(path),
       identity: (path) => this.#files.get(path)?.inode.toString() ?? null,

@@ -3,6 +3,7 @@ import { mkdir, readFile, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncDirectory, writeFileAtomic } from "../../support/atomic-file.ts";
 import { type HeldLock, tryLock } from "./exclusive-lock.ts";
+import { removeStale } from "./stale-files.ts";
 
 /** Where the engine keeps what outlives its process. The machine's own files, or a disk that a simulation can crash. */
 export interface StateFiles {
@@ -13,6 +14,8 @@ export interface StateFiles {
   truncate(path: string, bytes: number): Promise<void>;
   /** Makes one folder, 0700, whose name is durable then; false when it was there. */
   makeFolder(path: string): Promise<boolean>;
+  /** Removes what a process that died left half written in these folders, and in those of the systems below them. */
+  removeStale(folders: readonly string[], nowWallUs: number): Promise<void>;
   exists(path: string): boolean;
   /** Which file a path means now: another one once it was replaced. Null when there is none. */
   identity(path: string): string | null;
@@ -43,6 +46,7 @@ export const systemFiles: StateFiles = {
     await syncDirectory(dirname(path));
     return true;
   },
+  removeStale,
   exists: (path) => existsSync(path),
   identity(path) {
     const found = statSync(path, { throwIfNoEntry: false });
