@@ -103,9 +103,7 @@ describe("reading", () => {
 
   test("one flipped bit anywhere in a whole record is refused with the record's number", async () => {
     const whole = await journalOf("one", "two", "three");
-    // A changed version of the first record makes it a journal of another version, which is refused by that name.
-    const version = whole.indexOf('"v":1') + 4;
-    const places = [...whole.keys()].filter((index) => whole[index] !== LINE_BREAK && index !== version);
+    const places = [...whole.keys()];
     const recordOf = (index: number): number =>
       whole.subarray(0, index).filter((byte) => byte === LINE_BREAK).length + 1;
     expect(places.map((index) => faultOf(flipped(whole, index)))).toEqual(
@@ -132,8 +130,10 @@ describe("reading", () => {
   });
 
   test("a journal of a later version is refused by name", async () => {
-    const later = (await journalOf("one")).toString().replace('"v":1', '"v":2');
-    expect(() => parseJournal(Buffer.from(later), "j")).toThrow(expect.objectContaining({ code: "JOURNAL_VERSION" }));
+    const { hash: _hash, ...record } = parseJournal(await journalOf("one"), "j").records[0] ?? {};
+    const later = { ...record, v: 2 };
+    const line = `${canonicalJson({ ...later, hash: sha256Hex(canonicalJson(later)) })}\n`;
+    expect(() => parseJournal(Buffer.from(line), "j")).toThrow(expect.objectContaining({ code: "JOURNAL_VERSION" }));
   });
 });
 
