@@ -89,6 +89,8 @@ export function eventsSha256(): string {
   return sha256OfJson({ events: table(EVENTS), facts: table(FACTS) });
 }
 
+export const EVENT_TYPES: readonly string[] = Object.keys(EVENTS);
+
 type Table = Readonly<Record<string, Readonly<Record<string, string>>>>;
 
 function lacks(what: string, name: string, known: Table, data: JsonValue): string | null {
