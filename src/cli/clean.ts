@@ -39,7 +39,7 @@ function runText(run: CleanedRun): string {
     case "running":
       return `${run.runId}  is running; left alone\n`;
     case "failed":
-      return `${run.runId}  NOT finished: ${run.code} ${oneLine(run.message)}\n`;
+      return `${run.runId}  NOT finished: ${run.code} ${oneLine(run.message, 1000)}\n`;
     default:
       return run satisfies never;
   }

@@ -47,14 +47,21 @@ export function changedDefinitions(plan: Plan, started: RunStarted, known: Known
 }
 
 /** Throws `STEP_UNKNOWN`, `DEFINITIONS_CHANGED` (P1). */
-export function requireSameDefinitions(plan: Plan, started: RunStarted, known: Known & Pick<EngineDeps, "orchestrator">): void {
+export function requireSameDefinitions(
+  plan: Plan,
+  started: RunStarted,
+  known: Known & Pick<EngineDeps, "orchestrator">,
+): void {
   requireSteps(plan, known);
   const changed = changedDefinitions(plan, started, known);
   if (changed.length === 0) return;
   throw new FiredrillError(
     "DEFINITIONS_CHANGED",
     `The run was begun by ${started.tool} with other definitions than those of ${known.orchestrator.tool}: ${changed.join(", ")}.`,
-    { hint: "Resume it with the program that began it, or end it and clean up with `firedrill clean`.", details: { changed } },
+    {
+      hint: "Resume it with the program that began it, or end it and clean up with `firedrill clean`.",
+      details: { changed },
+    },
   );
 }
 

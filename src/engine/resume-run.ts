@@ -111,7 +111,9 @@ function reportTorn(
 
 /** A run that is only ended takes no definitions, but who reads its record should know that others were at work. */
 function reportChanged(started: RunStarted, { plan, log, deps }: RunSession): void {
-  const lacks = plan.steps.filter((step) => !deps.steps.has(step.uses)).map((step) => `step ${step.uses} (not known here)`);
+  const lacks = plan.steps
+    .filter((step) => !deps.steps.has(step.uses))
+    .map((step) => `step ${step.uses} (not known here)`);
   const changed = lacks.length > 0 ? [...new Set(lacks)] : changedDefinitions(plan, started, deps);
   if (changed.length === 0) return;
   const message = `The run was begun by ${started.tool} and ended by ${deps.orchestrator.tool}, which has other definitions: ${changed.join(", ")}.`;

@@ -40,7 +40,8 @@ export interface LoopStart {
 
 type Effect = () => void;
 
-const FULL = "The disk that holds the journal is full: nothing new is begun, and the end of the run is recorded on its reserve.";
+const FULL =
+  "The disk that holds the journal is full: nothing new is begun, and the end of the run is recorded on its reserve.";
 
 export class RunLoop {
   readonly #deadlines: Deadlines;

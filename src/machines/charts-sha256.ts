@@ -11,7 +11,11 @@ const FOLD = 1;
 
 /** Identity of a plan's charts: of their tables without the sentences for people. */
 export function chartsSha256({ drill, charts }: CompiledPlan): string {
-  return sha256OfJson({ fold: FOLD, drill: bare(drill.table), steps: [...charts.values()].map(({ table }) => bare(table)) });
+  return sha256OfJson({
+    fold: FOLD,
+    drill: bare(drill.table),
+    steps: [...charts.values()].map(({ table }) => bare(table)),
+  });
 }
 
 function bare({ name, initial, states, edges }: ChartTable): JsonValue {

@@ -95,7 +95,11 @@ export const ENGINE_RUNS: readonly EngineRun[] = [
     halt: true,
   },
   { name: "engine-halted", plan: planOf([{ id: "slow", uses: "test/waits" }]), steps: [waits], halt: true },
-  { name: "engine-guarded", plan: strikePlan([{ id: "look", phase: "prepare", role: "check", uses: "test/ok" }]), steps: [striker(), ok()] },
+  {
+    name: "engine-guarded",
+    plan: strikePlan([{ id: "look", phase: "prepare", role: "check", uses: "test/ok" }]),
+    steps: [striker(), ok()],
+  },
   {
     name: "engine-guard-refused",
     plan: strikePlan(),
@@ -118,8 +122,18 @@ export const ENGINE_RUNS: readonly EngineRun[] = [
     deps: { limits: { ...short, cleanupMs: 30, resourceMs: 10_000 } },
     before: ({ keeper }) => void (keeper.hang = true),
   },
-  { name: "engine-in-doubt", plan: planOf([{ id: "once", uses: "test/once", idempotent: false }]), steps: [once], crashAt: ["step.succeeded", 1] },
-  { name: "engine-resumed", plan: planOf([{ id: "one" }, { id: "two" }, VERIFY]), steps: [check], crashAt: ["step.succeeded", 2] },
+  {
+    name: "engine-in-doubt",
+    plan: planOf([{ id: "once", uses: "test/once", idempotent: false }]),
+    steps: [once],
+    crashAt: ["step.succeeded", 1],
+  },
+  {
+    name: "engine-resumed",
+    plan: planOf([{ id: "one" }, { id: "two" }, VERIFY]),
+    steps: [check],
+    crashAt: ["step.succeeded", 2],
+  },
   { name: "engine-torn", plan: planOf([{ id: "one" }, { id: "two" }]), crashAt: ["step.succeeded", 2], torn: true },
   {
     name: "engine-disk-full",
@@ -148,7 +162,11 @@ export async function runEngine(run: EngineRun, stateDir: string): Promise<Buffe
     crash.left -= 1;
     if (crash.left === 0) throw new Error("crash");
   };
-  const bench = await engineBench({ stateDir, steps: run.steps ?? [], deps: { limits: short, ...openJournal, ...run.deps, crashPoint } });
+  const bench = await engineBench({
+    stateDir,
+    steps: run.steps ?? [],
+    deps: { limits: short, ...openJournal, ...run.deps, crashPoint },
+  });
   run.before?.(bench);
   const handle = await startRun(requestFor(run.plan, run.plan.system?.name ?? null), bench.deps);
   if (run.halt === true) handle.halt({ by: "halt", reason: "a test is over", who: "ada" });

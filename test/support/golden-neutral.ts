@@ -24,12 +24,22 @@ export function neutral(plan: Plan, records: readonly JournalRecord[], places: P
   const plain = replaced(plan, places);
   const hashes = { [planSha256(plan)]: planSha256(plain) };
   const boots = [...new Set(records.map(({ boot }) => boot))];
-  const named = Object.fromEntries(boots.map((boot, index) => [boot, `00000000-0000-4000-8000-00000000000${index + 1}`]));
+  const named = Object.fromEntries(
+    boots.map((boot, index) => [boot, `00000000-0000-4000-8000-00000000000${index + 1}`]),
+  );
   const sealed = resealed(replaced(withoutHost(records), { ...places, ...hashes, ...named }));
   const journal = sealed.map(({ line }) => line).join("");
   requireNeutral(`${journal}${JSON.stringify(plain)}`);
   const kept = sealed.map(({ record }) => record);
-  return { plan: plain, records: kept, journal, result: measure(plain, kept.map((record) => recorded(record))) };
+  return {
+    plan: plain,
+    records: kept,
+    journal,
+    result: measure(
+      plain,
+      kept.map((record) => recorded(record)),
+    ),
+  };
 }
 
 function withoutHost(records: readonly JournalRecord[]): readonly JournalRecord[] {

@@ -26,7 +26,13 @@ export function stateOf(plan: Plan, records: readonly JournalRecord[]): object {
   return {
     phase: state.phase,
     stopReason: state.stopReason,
-    steps: [...state.steps.values()].map((step) => [step.id, step.state, step.attempt, step.skipReason, step.remaining]),
+    steps: [...state.steps.values()].map((step) => [
+      step.id,
+      step.state,
+      step.attempt,
+      step.skipReason,
+      step.remaining,
+    ]),
     owes: outstanding(state),
     memory: {
       ...rest,

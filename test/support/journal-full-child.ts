@@ -78,8 +78,16 @@ async function answerTo(order: FullOrder): Promise<FullAnswer> {
   const request = { ...requestFor(WORLD_PLAN), trigger: "x".repeat(order.padding) };
   const handle = await startRun(request, bench.deps);
   const end = await handle.outcome.then(
-    ({ result }) => ({ end: `${result.result} ${result.exitCode}`, rule: result.rule, deviations: result.deviations.map((one) => one.code) }),
-    (error: unknown) => ({ end: error instanceof FiredrillError ? error.code : String(error), rule: null, deviations: [] }),
+    ({ result }) => ({
+      end: `${result.result} ${result.exitCode}`,
+      rule: result.rule,
+      deviations: result.deviations.map((one) => one.code),
+    }),
+    (error: unknown) => ({
+      end: error instanceof FiredrillError ? error.code : String(error),
+      rule: null,
+      deviations: [],
+    }),
   );
   const dir = runDir(state, handle.runId);
   const journal = readFileSync(join(dir, "journal.jsonl"));
@@ -92,11 +100,23 @@ async function answerTo(order: FullOrder): Promise<FullAnswer> {
   const after = { cleaned: report.runs.map(({ kind }) => kind), left: await things(world) };
   rmSync(dir, { recursive: true, force: true });
   rmSync(join(world, "promotions"), { force: true });
-  return { ...placeOf(found, journal), ...end, types: records.map(({ type }) => type), torn: torn?.bytes ?? 0, resultKept, reserveKept, ...inWorld, ...after };
+  return {
+    ...placeOf(found, journal),
+    ...end,
+    types: records.map(({ type }) => type),
+    torn: torn?.bytes ?? 0,
+    resultKept,
+    reserveKept,
+    ...inWorld,
+    ...after,
+  };
 }
 
 /** Of the write that found the disk full: the bytes for which there was room, and all of its bytes if they are there by now. */
-function placeOf(found: { readonly at: number | null; readonly records: number }, journal: Buffer): Pick<FullAnswer, "fitted" | "wanted"> {
+function placeOf(
+  found: { readonly at: number | null; readonly records: number },
+  journal: Buffer,
+): Pick<FullAnswer, "fitted" | "wanted"> {
   if (found.at === null) return { fitted: null, wanted: 0 };
   const lines = journal.subarray(found.at).toString("latin1").split("\n").slice(0, found.records);
   return { fitted: (PAGE - (found.at % PAGE)) % PAGE, wanted: lines.join("\n").length + 1 };

@@ -36,8 +36,7 @@ export async function sceneOf(from: { readonly state: string; readonly world: st
     dir,
     journal,
     bytes: () => readFile(journal),
-    bench: () =>
-      engineBench({ stateDir: state, steps: worldSteps(world), deps: { keepers: [worldKeeper(world)] } }),
+    bench: () => engineBench({ stateDir: state, steps: worldSteps(world), deps: { keepers: [worldKeeper(world)] } }),
     [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }),
   };
 }

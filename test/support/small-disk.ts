@@ -38,9 +38,9 @@ export async function smallDisk(): Promise<SmallDisk> {
   return {
     async ask(order) {
       child.stdin.write(`${JSON.stringify(order)}\n`);
-      const { value, done } = await lines.next();
-      if (done === true) throw new Error(`the drills ended before they answered ${JSON.stringify(order)}`);
-      return value;
+      const next = await lines.next();
+      if (next.done === true) throw new Error(`the drills ended before they answered ${JSON.stringify(order)}`);
+      return next.value;
     },
     async [Symbol.asyncDispose]() {
       child.stdin.end();
@@ -50,8 +50,9 @@ export async function smallDisk(): Promise<SmallDisk> {
   };
 }
 
-async function* answers({ stdout }: ChildProcess): AsyncGenerator<FullAnswer> {
+async function* answers({ stdout }: ChildProcess): AsyncGenerator<FullAnswer, undefined> {
   if (stdout === null) throw new Error("the child's output is a pipe");
   // Written by the child.
   for await (const line of createInterface({ input: stdout })) yield JSON.parse(line) as FullAnswer;
+  return undefined;
 }

@@ -44,7 +44,11 @@ export async function readJournal(path: string, files: StateFiles = systemFiles)
   const content = parseJournal((await files.read(path)) ?? NOTHING, path);
   requireNoted(content, note, path);
   if (hasResult && !content.records.some((record) => record.type === "run.finished"))
-    throw damaged(content.records.length + 1, path, "it and what followed is missing: there is a result.json of this run");
+    throw damaged(
+      content.records.length + 1,
+      path,
+      "it and what followed is missing: there is a result.json of this run",
+    );
   return content;
 }
 
@@ -60,7 +64,11 @@ export function parseJournal(bytes: Uint8Array, path: string): JournalContent {
   }
   const rest = content.subarray(from);
   requireTorn(rest, records, path);
-  return { records, goodBytes: from, torn: rest.length === 0 ? null : { record: records.length + 1, bytes: rest.length } };
+  return {
+    records,
+    goodBytes: from,
+    torn: rest.length === 0 ? null : { record: records.length + 1, bytes: rest.length },
+  };
 }
 
 /** Cuts a torn last record off, so that the next one begins on a line of its own. */

@@ -17,9 +17,7 @@ export async function readJournalToAct(path: string, files: StateFiles = systemF
   }
 }
 
-type Copy =
-  | { readonly kind: "kept"; readonly path: string }
-  | { readonly kind: "none"; readonly why: string };
+type Copy = { readonly kind: "kept"; readonly path: string } | { readonly kind: "none"; readonly why: string };
 
 /** Never rejects: what is wrong with the journal must be told, whether it can be copied or not. */
 async function quarantined(journal: string, files: StateFiles): Promise<Copy> {

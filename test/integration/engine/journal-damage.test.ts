@@ -1,7 +1,7 @@
 import { existsSync } from "node:fs";
 import { readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { cleanState } from "../../../src/engine/clean-state.ts";
 import { readJournal } from "../../../src/engine/journal/journal-reader.ts";
 import { listRuns, showRun } from "../../../src/engine/list-runs.ts";
@@ -11,22 +11,16 @@ import { FiredrillError } from "../../../src/support/errors.ts";
 import { requestFor } from "../../support/engine-bench.ts";
 import { containing } from "../../support/engine-matchers.ts";
 import { planOf } from "../../support/engine-plan.ts";
-import { engineStage, type Stage } from "../../support/engine-processes.ts";
+import { resealed } from "../../support/resealed.ts";
+import { useLostRun } from "../../support/lost-run.ts";
 import { promotions, things } from "../../support/engine-world.ts";
-import { flipped, lineStarts, lostRun, recordAt, type Scene, sceneOf } from "../../support/journal-scene.ts";
+import { flipped, lineStarts, recordAt, type Scene } from "../../support/journal-scene.ts";
 
 const LINE_BREAK = 0x0a;
-let stage: Stage;
-let runId = "";
 const signal = new AbortController().signal;
+const lost = useLostRun();
 
-beforeAll(async () => {
-  stage = await engineStage();
-  runId = await lostRun(stage);
-});
-afterAll(() => stage[Symbol.asyncDispose]());
-
-const scene = (): Promise<Scene> => sceneOf(stage, runId);
+const scene = (): Promise<Scene> => lost.scene();
 const noteOf = (one: Scene): string => join(one.dir, "durable.json");
 
 /** `CODE record`, or that it can be read: how many records and how many bytes of a torn one. */
@@ -65,7 +59,8 @@ describe("cut short", () => {
   });
 
   test("by a torn record that was never durable, it is repaired and the run ends as without it", async () => {
-    const whole = await readFile(join(stage.state, "runs", runId, "journal.jsonl"));
+    await using uncut = await scene();
+    const whole = await uncut.bytes();
     const starts = lineStarts(whole);
     const cuts = starts.slice(-4, -1).flatMap((start, index) => {
       const length = (starts.at(index - 3) ?? 0) - start;
@@ -76,10 +71,10 @@ describe("cut short", () => {
       await rm(noteOf(one));
       await truncate(one.journal, length);
       await using bench = await one.bench();
-      const { result } = await resumeRun(runId, bench.deps);
+      const { result } = await resumeRun(lost.runId, bench.deps);
       const said = bench.records.find((record) => record.type === "deviation");
       expect(said, `${length} bytes`).toMatchObject({ data: { code: "JOURNAL_TORN" } });
-      expect([await promotions(one.world), await things(one.world)]).toEqual([[`${runId}/promote/1`], []]);
+      expect([await promotions(one.world), await things(one.world)]).toEqual([[`${lost.runId}/promote/1`], []]);
       expect([result.result, result.cleanup.status]).toEqual(["passed_with_deviations", "verified"]);
       expect(await reading(one.journal)).toMatch(/^\d+ records, 0 torn$/u);
     }
@@ -91,7 +86,7 @@ describe("cut short", () => {
       await spoil(one.journal);
       await using bench = await one.bench();
       const report = await cleanState(bench.deps, signal);
-      expect(report.runs).toMatchObject([{ kind: "failed", runId, code: "JOURNAL_DAMAGED" }]);
+      expect(report.runs).toMatchObject([{ kind: "failed", runId: lost.runId, code: "JOURNAL_DAMAGED" }]);
       expect(existsSync(join(one.dir, "plan.json"))).toBe(true);
     }
   });
@@ -99,11 +94,11 @@ describe("cut short", () => {
   test("of a finished run, whose result is there: it is not taken for a run that crashed", async () => {
     await using one = await scene();
     await using bench = await one.bench();
-    await resumeRun(runId, bench.deps);
+    await resumeRun(lost.runId, bench.deps);
     const whole = await one.bytes();
     await rm(noteOf(one));
     await truncate(one.journal, lineStarts(whole).at(-3) ?? 0);
-    await expect(resumeRun(runId, bench.deps)).rejects.toMatchObject({
+    await expect(resumeRun(lost.runId, bench.deps)).rejects.toMatchObject({
       code: "JOURNAL_DAMAGED",
       details: { record: lineStarts(whole).length - 2 },
     });
@@ -134,7 +129,7 @@ describe("with one bit flipped", () => {
       await writeFile(one.journal, damaged);
       const record = recordAt(whole, place);
       for (let times = 0; times < 2; times += 1)
-        await expect(resumeRun(runId, bench.deps)).rejects.toMatchObject({
+        await expect(resumeRun(lost.runId, bench.deps)).rejects.toMatchObject({
           code: "JOURNAL_DAMAGED",
           message: containing(`Record ${record} of `),
           details: { record },
@@ -155,7 +150,7 @@ describe("with one bit flipped", () => {
     await using bench = await one.bench();
     const report = await cleanState(bench.deps, signal);
     expect(report.runs.toSorted((a, b) => a.kind.localeCompare(b.kind))).toMatchObject([
-      { kind: "failed", runId, code: "JOURNAL_DAMAGED", message: containing("A copy is kept in ") },
+      { kind: "failed", runId: lost.runId, code: "JOURNAL_DAMAGED", message: containing("A copy is kept in ") },
       { kind: "finished", runId: other, leftovers: 0 },
     ]);
     expect([report.clean, await things(one.world), await promotions(one.world)]).toEqual([false, [], []]);
@@ -164,19 +159,29 @@ describe("with one bit flipped", () => {
   test("those who only read say so, and leave no copy", async () => {
     await using one = await scene();
     await writeFile(one.journal, flipped(await one.bytes(), 40, 1));
-    await expect(showRun(one.state, runId, "boot")).rejects.toMatchObject({ code: "JOURNAL_DAMAGED" });
-    expect(await listRuns(one.state, "boot")).toMatchObject([{ runId, status: "damaged" }]);
+    await expect(showRun(one.state, lost.runId, "boot")).rejects.toMatchObject({ code: "JOURNAL_DAMAGED" });
+    expect(await listRuns(one.state, "boot")).toMatchObject([{ runId: lost.runId, status: "damaged" }]);
     expect(await quarantine(one)).toEqual([]);
   });
+});
+
+test("a sound journal that is not the one that was on disk before is refused by the last record that was", async () => {
+  await using one = await scene();
+  const { records } = await readJournal(one.journal);
+  const other = resealed(records.map((record) => ({ ...record, wall: record.wall + 1 })));
+  await writeFile(one.journal, other.map(({ line }) => line).join(""));
+  expect(await reading(one.journal)).toMatch(/^JOURNAL_DAMAGED \d+$/u);
+  await rm(noteOf(one));
+  expect(await reading(one.journal)).toBe(`${records.length} records, 0 torn`);
 });
 
 test("those who only read leave a torn record as it is", async () => {
   await using one = await scene();
   const torn = Buffer.concat([await one.bytes(), Buffer.from('{"boot":"half a rec')]);
   await writeFile(one.journal, torn);
-  const view = await showRun(one.state, runId, "boot");
+  const view = await showRun(one.state, lost.runId, "boot");
   expect(view.torn).toMatchObject({ bytes: 19 });
-  expect(await listRuns(one.state, "boot")).toMatchObject([{ runId, status: "crashed" }]);
+  expect(await listRuns(one.state, "boot")).toMatchObject([{ runId: lost.runId, status: "crashed" }]);
   expect((await one.bytes()).equals(torn)).toBe(true);
 });
 

@@ -9,7 +9,14 @@ import { lacksMounts, type SmallDisk, smallDisk } from "../../support/small-disk
 const reason = lacksMounts();
 const PAGE = 4096;
 
-const END_OF_A_HALT = ["run.halted", "step.stopped", "cleanup.begun", "resource.destroyed", "cleanup.finished", "run.finished"];
+const END_OF_A_HALT = [
+  "run.halted",
+  "step.stopped",
+  "cleanup.begun",
+  "resource.destroyed",
+  "cleanup.finished",
+  "run.finished",
+];
 
 /** Everything that is written for itself, in order; then the intents. */
 const WRITES: readonly (readonly [type: string, count: number])[] = [
@@ -24,77 +31,91 @@ const WRITES: readonly (readonly [type: string, count: number])[] = [
   ["run.finished", 1],
 ];
 
-describe.skipIf(reason !== undefined)(`on a small file system${reason === undefined ? "" : ` (SKIPPED: ${reason})`}`, () => {
-  let disks: readonly SmallDisk[] = [];
-  beforeAll(async () => {
-    disks = await Promise.all([smallDisk(), smallDisk()]);
-  });
-  afterAll(() => Promise.all(disks.map((disk) => disk[Symbol.asyncDispose]())));
+describe.skipIf(reason !== undefined)(
+  `on a small file system${reason === undefined ? "" : ` (SKIPPED: ${reason})`}`,
+  () => {
+    let disks: readonly SmallDisk[] = [];
+    beforeAll(async () => {
+      disks = await Promise.all([smallDisk(), smallDisk()]);
+    });
+    afterAll(() => Promise.all(disks.map((disk) => disk[Symbol.asyncDispose]())));
 
-  /** Both at work; the orders' own order is kept in the answers. */
-  async function askAll(orders: readonly FullOrder[]): Promise<readonly FullAnswer[]> {
-    const answers: FullAnswer[] = [];
-    const left = [...orders.entries()];
-    const work = async (disk: SmallDisk): Promise<void> => {
-      for (let next = left.shift(); next !== undefined; next = left.shift()) answers[next[0]] = await disk.ask(next[1]);
-    };
-    await Promise.all(disks.map(work));
-    return answers;
-  }
-
-  /** Orders at which so many bytes of the write fit; `at` is one answer for it, from which the places are reckoned. */
-  function ordersAt(order: FullOrder, at: FullAnswer, places: readonly number[]): readonly FullOrder[] {
-    const fitted = at.fitted ?? 0;
-    return places.map((place) => ({ ...order, padding: order.padding + ((fitted - place + PAGE) % PAGE) }));
-  }
-
-  test("full at every byte of the intent to promote: it is on record, nothing is promoted, and all is cleaned up and told", async () => {
-    const order: FullOrder = { type: "step.started", count: 2, padding: 0, reserve: true };
-    const [at] = await askAll([order]);
-    if (at === undefined) throw new Error("one was asked");
-    // The write holds the outcome of the step before, and then the intent: each byte of it, and some of the other.
-    const places = [...Array(at.wanted).keys()].filter((place) => place > at.wanted / 2 - 20 || place % 16 === 0);
-    const answers = await askAll(ordersAt(order, at, places));
-    const seen = new Set(answers.map(({ fitted }) => fitted));
-    expect(places.filter((place) => !seen.has(place)).length, "times may be a digit longer").toBeLessThan(8);
-    const torn = answers.filter(({ fitted, wanted }) => (fitted ?? 0) < wanted);
-    expect(torn.length).toBeGreaterThan(300);
-    for (const answer of torn) {
-      expect(answer).toMatchObject({ end: "aborted 4", rule: "HALTED", deviations: ["JOURNAL_FULL"], promotions: 0 });
-      expect(answer).toMatchObject({ torn: 0, resultKept: true, reserveKept: false, things: [], cleaned: [] });
-      expect(answer.types.slice(answer.types.indexOf("run.halted"))).toEqual(END_OF_A_HALT);
+    /** Both at work; the orders' own order is kept in the answers. */
+    async function askAll(orders: readonly FullOrder[]): Promise<readonly FullAnswer[]> {
+      const answers: FullAnswer[] = [];
+      const left = [...orders.entries()];
+      const work = async (disk: SmallDisk): Promise<void> => {
+        for (let next = left.shift(); next !== undefined; next = left.shift())
+          answers[next[0]] = await disk.ask(next[1]);
+      };
+      await Promise.all(disks.map(work));
+      return answers;
     }
-  });
 
-  test.each(WRITES)("full in the write of %s (the %ith): the end of the run is on record", async (type, count) => {
-    const order: FullOrder = { type, count, padding: 0, reserve: true };
-    const [at] = await askAll([order]);
-    if (at === undefined) throw new Error("one was asked");
-    const places = [0, 1, Math.floor(at.wanted / 2), at.wanted - 20];
-    // The first write moves with its padding: its place is the begin of the page.
-    const answers = await askAll(type === "run.started" ? [order] : ordersAt(order, at, places));
-    for (const answer of answers) {
-      expect(answer).toMatchObject({ torn: 0, things: [], cleaned: [], left: [], resultKept: true, reserveKept: false });
-      expect(answer.types.at(-1)).toBe("run.finished");
-      expect(answer.promotions).toBe(promotedBefore(type, count));
-      expect([answer.end, answer.deviations.includes("JOURNAL_FULL")]).toEqual(endOf(type));
+    /** Orders at which so many bytes of the write fit; `at` is one answer for it, from which the places are reckoned. */
+    function ordersAt(order: FullOrder, at: FullAnswer, places: readonly number[]): readonly FullOrder[] {
+      const fitted = at.fitted ?? 0;
+      return places.map((place) => ({ ...order, padding: order.padding + ((fitted - place + PAGE) % PAGE) }));
     }
-  });
 
-  test.each(WRITES)("and without a reserve, in the write of %s (the %ith): nothing more is done; `clean` ends it", async (type, count) => {
-    const order: FullOrder = { type, count, padding: 0, reserve: false };
-    const [at] = await askAll([{ ...order, reserve: true }]);
-    if (at === undefined) throw new Error("one was asked");
-    const places = [0, 1, Math.floor(at.wanted / 2), at.wanted - 20];
-    const answers = await askAll(type === "run.started" ? [order] : ordersAt(order, at, places));
-    for (const answer of answers) {
-      expect(answer).toMatchObject({ end: "JOURNAL_FAILED", left: [], resultKept: false });
-      expect(answer.torn).toBeLessThanOrEqual(answer.fitted ?? 0);
-      expect(answer.promotions).toBe(promotedBefore(type, count));
-      expect(answer.cleaned).toEqual([type === "run.started" ? "removed" : "finished"]);
-    }
-  });
-});
+    test("full at every byte of the intent to promote: it is on record, nothing is promoted, and all is cleaned up and told", async () => {
+      const order: FullOrder = { type: "step.started", count: 2, padding: 0, reserve: true };
+      const [at] = await askAll([order]);
+      if (at === undefined) throw new Error("one was asked");
+      // The write holds the outcome of the step before, and then the intent: each byte of it, and some of the other.
+      const places = [...Array(at.wanted).keys()].filter((place) => place > at.wanted / 2 - 20 || place % 16 === 0);
+      const answers = await askAll(ordersAt(order, at, places));
+      const seen = new Set(answers.map(({ fitted }) => fitted));
+      expect(places.filter((place) => !seen.has(place)).length, "times may be a digit longer").toBeLessThan(8);
+      const torn = answers.filter(({ fitted, wanted }) => (fitted ?? 0) < wanted);
+      expect(torn.length).toBeGreaterThan(300);
+      for (const answer of torn) {
+        expect(answer).toMatchObject({ end: "aborted 4", rule: "HALTED", deviations: ["JOURNAL_FULL"], promotions: 0 });
+        expect(answer).toMatchObject({ torn: 0, resultKept: true, reserveKept: false, things: [], cleaned: [] });
+        expect(answer.types.slice(answer.types.indexOf("run.halted"))).toEqual(END_OF_A_HALT);
+      }
+    });
+
+    test.each(WRITES)("full in the write of %s (the %ith): the end of the run is on record", async (type, count) => {
+      const order: FullOrder = { type, count, padding: 0, reserve: true };
+      const [at] = await askAll([order]);
+      if (at === undefined) throw new Error("one was asked");
+      const places = [0, 1, Math.floor(at.wanted / 2), at.wanted - 20];
+      // The first write moves with its padding: its place is the begin of the page.
+      const answers = await askAll(type === "run.started" ? [order] : ordersAt(order, at, places));
+      for (const answer of answers) {
+        expect(answer).toMatchObject({
+          torn: 0,
+          things: [],
+          cleaned: [],
+          left: [],
+          resultKept: true,
+          reserveKept: false,
+        });
+        expect(answer.types.at(-1)).toBe("run.finished");
+        expect(answer.promotions).toBe(promotedBefore(type, count));
+        expect([answer.end, answer.deviations.includes("JOURNAL_FULL")]).toEqual(endOf(type));
+      }
+    });
+
+    test.each(WRITES)(
+      "and without a reserve, in the write of %s (the %ith): nothing more is done; `clean` ends it",
+      async (type, count) => {
+        const order: FullOrder = { type, count, padding: 0, reserve: false };
+        const [at] = await askAll([{ ...order, reserve: true }]);
+        if (at === undefined) throw new Error("one was asked");
+        const places = [0, 1, Math.floor(at.wanted / 2), at.wanted - 20];
+        const answers = await askAll(type === "run.started" ? [order] : ordersAt(order, at, places));
+        for (const answer of answers) {
+          expect(answer).toMatchObject({ end: "JOURNAL_FAILED", left: [], resultKept: false });
+          expect(answer.torn).toBeLessThanOrEqual(answer.fitted ?? 0);
+          expect(answer.promotions).toBe(promotedBefore(type, count));
+          expect(answer.cleaned).toEqual([type === "run.started" ? "removed" : "finished"]);
+        }
+      },
+    );
+  },
+);
 
 function promotedBefore(type: string, count: number): number {
   const before = ["run.started", "resource.planned", "resource.created"].includes(type);
@@ -104,14 +125,20 @@ function promotedBefore(type: string, count: number): number {
 /** A run whose last record did not fit has its verdict by then, and one that was cleaning up is stopped in nothing. */
 function endOf(type: string): readonly [string, boolean] {
   if (type === "run.finished") return ["passed 0", false];
-  if (["resource.destroyed", "cleanup.finished", "cleanup.begun"].includes(type)) return ["passed_with_deviations 0", true];
+  if (["resource.destroyed", "cleanup.finished", "cleanup.begun"].includes(type))
+    return ["passed_with_deviations 0", true];
   return ["aborted 4", true];
 }
 
 test("a step that is at work when the disk is full is told to stop, and what it asks for then is not given", async () => {
   const asked: string[] = [];
   const step = fakeStep("test/busy", async (ctx) => {
-    const failing = ctx.ledger.plan({ kind: "directory", title: "x".repeat(5000), ttlMs: 1000, locator: { name: "x" } });
+    const failing = ctx.ledger.plan({
+      kind: "directory",
+      title: "x".repeat(5000),
+      ttlMs: 1000,
+      locator: { name: "x" },
+    });
     await failing.then(
       () => asked.push("given"),
       () => asked.push("refused"),

@@ -51,40 +51,53 @@ describe.skipIf(reason !== undefined)(`fdatasync fails${reason === undefined ? "
     for (const { nth, dir, report } of failed()) {
       const written = (await readJournal(join(runDir(join(dir, "state"), report.runId), "journal.jsonl"))).records;
       const heard = report.acknowledged;
-      expect(written.slice(0, heard.length).map(({ type }) => type), `call ${nth}`).toEqual(heard);
+      expect(
+        written.slice(0, heard.length).map(({ type }) => type),
+        `call ${nth}`,
+      ).toEqual(heard);
       // What was written and not acknowledged is what that one sync was for.
       expect(written.length, `call ${nth}`).toBeGreaterThan(heard.length);
       const intents = heard.filter((type) => type === "step.started").length;
       expect([report.promotions, report.things.length], `call ${nth}`).toEqual([
         intents >= 2 ? 1 : 0,
-        heard.includes("resource.planned") && !heard.includes("resource.destroyed") && !cleanupWasUnderWay(heard) ? 1 : 0,
+        heard.includes("resource.planned") && !heard.includes("resource.destroyed") && !cleanupWasUnderWay(heard)
+          ? 1
+          : 0,
       ]);
     }
   });
 
-  test.each(["stays", "is lost"])("and the run is taken over, whether what was not synced %s: promoted once, nothing left", async (fate) => {
-    for (const { nth, dir, report } of failed()) {
-      await using scene = await sceneOf({ state: join(dir, "state"), world: join(dir, "world") }, report.runId);
-      if (fate === "is lost") await loseUnsynced(scene.journal, report.acknowledged.length);
-      await using bench = await scene.bench();
-      const ended = await resumeRun(report.runId, bench.deps).then(
-        ({ result }) => result.result,
-        (error: unknown) => (error as { readonly code?: string }).code,
-      );
-      // Of a run whose start was lost nothing was ever done; one whose end was written has ended.
-      const lost = fate === "is lost" && report.acknowledged.length === 0;
-      const over = fate === "stays" && nth === failed().length;
-      expect(ended, `call ${nth}`).toBe(lost ? "RUN_INCOMPLETE" : over ? "RUN_FINISHED" : "passed_with_deviations");
-      expect([(await promotions(scene.world)).length, await things(scene.world)], `call ${nth}`).toEqual([lost ? 0 : 1, []]);
-    }
-  });
+  test.each(["stays", "is lost"])(
+    "and the run is taken over, whether what was not synced %s: promoted once, nothing left",
+    async (fate) => {
+      for (const { nth, dir, report } of failed()) {
+        await using scene = await sceneOf({ state: join(dir, "state"), world: join(dir, "world") }, report.runId);
+        if (fate === "is lost") await loseUnsynced(scene.journal, report.acknowledged.length);
+        await using bench = await scene.bench();
+        const ended = await resumeRun(report.runId, bench.deps).then(
+          ({ result }) => result.result,
+          (error: unknown) => (error as { readonly code?: string }).code,
+        );
+        // Of a run whose start was lost nothing was ever done; one whose end was written has ended.
+        const lost = fate === "is lost" && report.acknowledged.length === 0;
+        const over = fate === "stays" && nth === failed().length;
+        expect(ended, `call ${nth}`).toBe(lost ? "RUN_INCOMPLETE" : over ? "RUN_FINISHED" : "passed_with_deviations");
+        expect([(await promotions(scene.world)).length, await things(scene.world)], `call ${nth}`).toEqual([
+          lost ? 0 : 1,
+          [],
+        ]);
+      }
+    },
+  );
 
   test("and `clean` ends it from what is on record", async () => {
     for (const { nth, dir, report } of failed()) {
       await using scene = await sceneOf({ state: join(dir, "state"), world: join(dir, "world") }, report.runId);
       await using bench = await scene.bench();
       const cleaned = await cleanState(bench.deps, new AbortController().signal);
-      expect([cleaned.clean, await things(scene.world), (await promotions(scene.world)).length], `call ${nth}`).toEqual([true, [], report.promotions]);
+      expect([cleaned.clean, await things(scene.world), (await promotions(scene.world)).length], `call ${nth}`).toEqual(
+        [true, [], report.promotions],
+      );
     }
   });
 });

@@ -37,7 +37,10 @@ describe.each(names)("the journal of a release, %s", (name) => {
 
   test("measures to the same result", async () => {
     const { plan, records } = await golden(name);
-    const result = measure(plan, records.map((record) => recorded(record)));
+    const result = measure(
+      plan,
+      records.map((record) => recorded(record)),
+    );
     expect(plain(result)).toEqual(await json(name, "result.json"));
   });
 });

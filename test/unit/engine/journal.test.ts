@@ -129,6 +129,13 @@ describe("reading", () => {
     expect(() => parseJournal(Buffer.from(spelled), "j")).toThrow(expect.objectContaining({ code: "JOURNAL_DAMAGED" }));
   });
 
+  test("bytes that are no UTF-8 are damage, also where they would read as the same text", async () => {
+    const whole = await journalOf("a \uFFFD b");
+    const at = whole.indexOf("\uFFFD");
+    const spelled = Buffer.concat([whole.subarray(0, at), Buffer.from([0xff]), whole.subarray(at + 3)]);
+    expect(faultOf(spelled)).toBe("JOURNAL_DAMAGED 1");
+  });
+
   test("a journal of a later version is refused by name", async () => {
     const { hash: _hash, ...record } = parseJournal(await journalOf("one"), "j").records[0] ?? {};
     const later = { ...record, v: 2 };

@@ -6,7 +6,9 @@ import { planOf } from "../../support/engine-plan.ts";
 const compiled = compilePlan(planOf([{ id: "one" }, { id: "two", phase: "verify" }]));
 
 /** The same charts, the drill's table changed. */
-function withDrill(change: (table: CompiledPlan["drill"]["table"]) => Partial<CompiledPlan["drill"]["table"]>): CompiledPlan {
+function withDrill(
+  change: (table: CompiledPlan["drill"]["table"]) => Partial<CompiledPlan["drill"]["table"]>,
+): CompiledPlan {
   const { drill } = compiled;
   return { ...compiled, drill: { ...drill, table: { ...drill.table, ...change(drill.table) } } };
 }
@@ -20,7 +22,9 @@ test("an edge that is missing, leads elsewhere or comes in another order makes o
   const others = [
     withDrill(({ edges }) => ({ edges: edges.slice(1) })),
     withDrill(({ edges }) => ({ edges: edges.toReversed() })),
-    withDrill(({ edges }) => ({ edges: edges.map((edge, index) => (index === 0 ? { ...edge, to: "finished" } : edge)) })),
+    withDrill(({ edges }) => ({
+      edges: edges.map((edge, index) => (index === 0 ? { ...edge, to: "finished" } : edge)),
+    })),
     withDrill(({ states }) => ({ states: states.map((state) => ({ ...state, orders: [] })) })),
     compilePlan(planOf([{ id: "one", effect: "disruptive" }])),
   ];
