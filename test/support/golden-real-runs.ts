@@ -1,5 +1,5 @@
 import { readdirSync } from "node:fs";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { makeCliLab } from "./cli-lab.ts";
@@ -28,6 +28,8 @@ const DEMO = ["restore-passed", "restore-damaged-file", "restore-missing-wal", "
 
 async function demoRuns(keep: Keep): Promise<void> {
   const home = await mkdtemp(join(tmpdir(), "firedrill-golden-"));
+  // The user that servers run as must get through.
+  await chmod(home, 0o755);
   try {
     const { code, stderr } = await firedrill(["demo", "--rows", "2000", "--state", "state"], { cwd: home });
     if (code !== 0) throw new Error(`the demo ended with ${String(code)}: ${stderr}`);

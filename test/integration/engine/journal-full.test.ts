@@ -4,6 +4,7 @@ import { engineBench, fakeStep, requestFor, untilStopped } from "../../support/e
 import { fullDisk } from "../../support/engine-full-disk.ts";
 import { planOf } from "../../support/engine-plan.ts";
 import type { FullAnswer, FullOrder } from "../../support/journal-full-child.ts";
+import { strikePlan } from "../../support/engine-strike.ts";
 import { lacksMounts, type SmallDisk, smallDisk } from "../../support/small-disk.ts";
 
 const reason = lacksMounts();
@@ -98,6 +99,14 @@ describe.skipIf(reason !== undefined)(
       }
     });
 
+    test("full right behind the last record: the reserve makes room for the result", async () => {
+      const order: FullOrder = { type: "run.finished", count: 1, padding: 0, reserve: true };
+      const [at] = await askAll([order]);
+      if (at === undefined) throw new Error("one was asked");
+      const [answer] = await askAll(ordersAt(order, at, [at.wanted + 20]));
+      expect(answer).toMatchObject({ end: "passed 0", deviations: [], resultKept: true, reserveKept: false });
+    });
+
     test.each(WRITES)(
       "and without a reserve, in the write of %s (the %ith): nothing more is done; `clean` ends it",
       async (type, count) => {
@@ -129,6 +138,39 @@ function endOf(type: string): readonly [string, boolean] {
     return ["passed_with_deviations 0", true];
   return ["aborted 4", true];
 }
+
+test("nothing is begun, not even as an intent, by an outcome that comes after the disk was known to be full", async () => {
+  const step = fakeStep("test/busy", (ctx) => {
+    void ctx.deviation("TEST", "x".repeat(5000)).catch(() => undefined);
+    return { kind: "done", outputs: {} };
+  });
+  const disk = fullDisk({ bytes: 4000, reserve: 100_000 });
+  await using bench = await engineBench({ steps: [step], deps: { openJournal: () => Promise.resolve(disk) } });
+  const plan = planOf([{ id: "busy", uses: "test/busy" }, { id: "after" }]);
+  const { result } = await (await startRun(requestFor(plan), bench.deps)).outcome;
+  expect(result.steps.map(({ outcome }) => outcome)).toEqual(["succeeded", "skipped"]);
+  expect(bench.records.filter(({ type }) => type === "step.started")).toHaveLength(1);
+});
+
+test("a step that holds a system may not act on it once the disk is full", async () => {
+  const asked: string[] = [];
+  const step = fakeStep("test/strike", async (ctx) => {
+    const ask = (): Promise<void> =>
+      ctx.requireCurrent().then(
+        () => void asked.push("may act"),
+        () => void asked.push("may not act"),
+      );
+    await ask();
+    await ctx.deviation("TEST", "x".repeat(20_000)).catch(() => undefined);
+    await ask();
+    return untilStopped(ctx);
+  });
+  const disk = fullDisk({ bytes: 20_000, reserve: 100_000 });
+  await using bench = await engineBench({ steps: [step], deps: { openJournal: () => Promise.resolve(disk) } });
+  const plan = strikePlan();
+  const handle = await startRun(requestFor(plan, plan.system?.name ?? null), bench.deps);
+  expect([(await handle.outcome).result.result, asked]).toEqual(["aborted", ["may act", "may not act"]]);
+});
 
 test("a step that is at work when the disk is full is told to stop, and what it asks for then is not given", async () => {
   const asked: string[] = [];
