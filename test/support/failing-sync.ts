@@ -18,13 +18,20 @@ export function lacksStrace(): string | undefined {
   }
 }
 
-/** A drill in `<dir>/state` and `<dir>/world` whose n-th `fdatasync` fails with EIO, once: what comes after it would succeed. */
-export async function drillWithFailingSync(dir: string, nth: number): Promise<FaultReport> {
+/**
+ * A drill in `<dir>/state` and `<dir>/world` of which the n-th call fails with EIO, once: what comes after it would succeed. `fdatasync` is
+ * called for the journal's records and for nothing else, `fsync` for whole files and for folders.
+ */
+export async function drillWithFailingSync(
+  dir: string,
+  call: "fdatasync" | "fsync",
+  nth: number,
+): Promise<FaultReport> {
   const [state, world] = [join(dir, "state"), join(dir, "world")];
   await Promise.all([state, world].map((each) => mkdir(each, { recursive: true })));
   // Calls are counted by thread: one thread makes them all.
   const env = { ...process.env, UV_THREADPOOL_SIZE: "1" };
-  const inject = ["-e", "trace=fdatasync", "-e", `inject=fdatasync:error=EIO:when=${nth}`];
+  const inject = ["-e", `trace=${call}`, "-e", `inject=${call}:error=EIO:when=${nth}`];
   const { stdout } = await run(
     "strace",
     ["-f", "-qq", "-o", "/dev/null", "--seccomp-bpf", ...inject, process.execPath, CHILD, state, world],

@@ -3,6 +3,8 @@
  * how it ended, in one line of JSON.
  */
 import { randomBytes } from "node:crypto";
+import type { Recorded } from "../../src/drills/run-event.ts";
+import type { RunHandle } from "../../src/engine/drive-run.ts";
 import { startRun } from "../../src/engine/execute-run.ts";
 import { FiredrillError } from "../../src/support/errors.ts";
 import { engineBench, requestFor } from "./engine-bench.ts";
@@ -17,21 +19,23 @@ export interface FaultReport {
 }
 
 const [state = "", world = ""] = process.argv.slice(2);
-const bench = await engineBench({
-  stateDir: state,
-  steps: worldSteps(world),
-  deps: { keepers: [worldKeeper(world)], random: randomBytes },
-});
-const { runId, outcome } = await startRun(requestFor(WORLD_PLAN), bench.deps);
-const end = await outcome.then(
-  ({ result }) => result.result,
-  (error: unknown) => (error instanceof FiredrillError ? error.code : String(error)),
-);
+const text = (error: unknown): string => (error instanceof FiredrillError ? error.code : String(error));
+const acknowledged: string[] = [];
+const handle = await begin().catch(text);
+const end =
+  typeof handle === "string" ? `not begun: ${handle}` : await handle.outcome.then(({ result }) => result.result, text);
 const report: FaultReport = {
-  runId,
-  acknowledged: bench.records.map(({ type }) => type),
+  runId: typeof handle === "string" ? "" : handle.runId,
+  acknowledged,
   end,
   promotions: (await promotions(world)).length,
   things: await things(world),
 };
 process.stdout.write(`${JSON.stringify(report)}\n`);
+
+async function begin(): Promise<RunHandle> {
+  const observers = { onRecord: ({ type }: Recorded) => void acknowledged.push(type) };
+  const deps = { keepers: [worldKeeper(world)], random: randomBytes, observers };
+  const bench = await engineBench({ stateDir: state, steps: worldSteps(world), deps });
+  return startRun(requestFor(WORLD_PLAN), bench.deps);
+}

@@ -1,3 +1,4 @@
+import { existsSync, statSync } from "node:fs";
 import { mkdtemp, readFile, rm, truncate } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -5,13 +6,16 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { cleanState } from "../../../src/engine/clean-state.ts";
 import { readJournal } from "../../../src/engine/journal/journal-reader.ts";
 import { resumeRun } from "../../../src/engine/resume-run.ts";
+import { runIds } from "../../../src/engine/state/run-directory.ts";
 import { runDir } from "../../../src/engine/state/state-directory.ts";
+import { engineBench } from "../../support/engine-bench.ts";
 import { promotions, things } from "../../support/engine-world.ts";
 import { drillWithFailingSync, lacksStrace } from "../../support/failing-sync.ts";
 import type { FaultReport } from "../../support/journal-fault-child.ts";
 import { lineStarts, sceneOf } from "../../support/journal-scene.ts";
 
 const reason = lacksStrace();
+const skipped = reason === undefined ? "" : ` (SKIPPED: ${reason})`;
 
 /** One drill for each of its syncs, and at last one of which no sync failed. */
 interface Failing {
@@ -20,7 +24,7 @@ interface Failing {
   readonly report: FaultReport;
 }
 
-describe.skipIf(reason !== undefined)(`fdatasync fails${reason === undefined ? "" : ` (SKIPPED: ${reason})`}`, () => {
+describe.skipIf(reason !== undefined)(`fdatasync fails${skipped}`, () => {
   let root = "";
   const drills: Failing[] = [];
 
@@ -32,7 +36,7 @@ describe.skipIf(reason !== undefined)(`fdatasync fails${reason === undefined ? "
       while (!whole) {
         const nth = next++;
         const dir = join(root, String(nth));
-        const report = await drillWithFailingSync(dir, nth);
+        const report = await drillWithFailingSync(dir, "fdatasync", nth);
         drills.push({ nth, dir, report });
         whole ||= report.end !== "JOURNAL_FAILED";
       }
@@ -101,6 +105,43 @@ describe.skipIf(reason !== undefined)(`fdatasync fails${reason === undefined ? "
     }
   });
 });
+
+describe.skipIf(reason !== undefined)(`fsync of a file or folder fails${skipped}`, () => {
+  test("at every call of a drill: before its start nothing is begun, after its end nothing is undone", async () => {
+    const root = await mkdtemp(join(tmpdir(), "firedrill-engine-sync-"));
+    await using _removed = { [Symbol.asyncDispose]: () => rm(root, { recursive: true, force: true }) };
+    const drills: Failing[] = [];
+    for (let nth = 1; drills.at(-1)?.report.end !== "passed"; nth += 1) {
+      const dir = join(root, String(nth));
+      drills.push({ nth, dir, report: await drillWithFailingSync(dir, "fsync", nth) });
+    }
+    const failing = drills.slice(0, -1);
+    for (const { nth, report } of failing) {
+      const { acknowledged, end } = report;
+      const begun = acknowledged.length > 0;
+      expect(end.startsWith("not begun: "), `call ${nth}: ${end}`).toBe(!begun);
+      expect([report.promotions, report.things, acknowledged.at(-1)], `call ${nth}`).toEqual(
+        begun ? [1, [], "run.finished"] : [0, [], undefined],
+      );
+    }
+    // One of them makes the names of the journal and its reserve durable, before the first record.
+    expect(await Promise.all(failing.map(({ dir }) => journalIsEmpty(dir)))).toContain(true);
+    for (const { nth, dir } of failing) {
+      await using bench = await engineBench({ stateDir: join(dir, "state") });
+      const cleaned = await cleanState(bench.deps, new AbortController().signal);
+      expect(cleaned.resources, `call ${nth}`).toEqual([]);
+    }
+  });
+});
+
+async function journalIsEmpty(dir: string): Promise<boolean> {
+  const state = join(dir, "state");
+  const sizes = (await runIds(state)).map((id) => {
+    const journal = join(runDir(state, id), "journal.jsonl");
+    return existsSync(journal) && existsSync(journal.replace(".jsonl", ".reserve")) ? statSync(journal).size : null;
+  });
+  return sizes.includes(0);
+}
 
 /** The drill's one thing is removed before the record that says so is durable. */
 function cleanupWasUnderWay(heard: readonly string[]): boolean {
