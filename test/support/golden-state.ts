@@ -4,6 +4,7 @@ import { join } from "node:path";
 import type { Plan } from "../../src/drills/plan.ts";
 import type { JournalRecord } from "../../src/drills/run-event.ts";
 import { foldRun } from "../../src/engine/fold-run.ts";
+import { outstandingResources } from "../../src/engine/run-memory.ts";
 import { outstanding } from "../../src/machines/run-chart.ts";
 
 export const GOLDEN = join(import.meta.dirname, "../golden/journals");
@@ -19,10 +20,13 @@ export async function goldenFile(name: string, file: string): Promise<Buffer> {
   return readFile(join(GOLDEN, name, file));
 }
 
-/** All that the engine would know of a run if it took it over after these records: charts, memory, and what it still owes. */
+/**
+ * What the engine would know of a run if it took it over after these records: charts, what it still owes, and what its memory says, named one
+ * by one: how the engine keeps it is its own affair, and may change.
+ */
 export function stateOf(plan: Plan, records: readonly JournalRecord[]): object {
   const { state, memory } = foldRun(plan, records);
-  const { last, fenced, ledger, attempts, retries, ...rest } = memory;
+  const { phase } = memory;
   return {
     phase: state.phase,
     stopReason: state.stopReason,
@@ -34,13 +38,32 @@ export function stateOf(plan: Plan, records: readonly JournalRecord[]): object {
       step.remaining,
     ]),
     owes: outstanding(state),
-    memory: {
-      ...rest,
-      last: last?.seq ?? null,
-      fenced: [...fenced],
-      ledger: [...ledger.values()],
-      attempts: [...attempts],
-      retries: [...retries],
-    },
+    started: memory.started,
+    finished: memory.finished,
+    last: memory.last?.seq ?? null,
+    epoch: memory.epoch,
+    halted: memory.halted,
+    cleanupBegun: memory.cleanupBegun,
+    phaseDeadline: phase === null ? null : [phase.phase, phase.deadlineMonoUs],
+    attempts: [...memory.attempts].map(([step, { attempt, key, deadlineMonoUs }]) => [
+      step,
+      attempt,
+      key,
+      deadlineMonoUs,
+    ]),
+    retries: [...memory.retries].map(([step, { attempt, dueMonoUs }]) => [step, attempt, dueMonoUs]),
+    ledger: [...memory.ledger.values()].map(({ resource, state: now }) => [
+      resource.id,
+      resource.kind,
+      now,
+      resource.locator,
+    ]),
+    open: outstandingResources(memory).map(({ id }) => id),
+    outputs: memory.outputs,
+    services: memory.services,
+    traffic: memory.traffic,
+    replication: memory.replication,
+    fenced: [...memory.fenced],
+    marks: memory.marks,
   };
 }
