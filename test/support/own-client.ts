@@ -134,12 +134,15 @@ async function connect(
   throw new Error("nobody takes writes");
 }
 
-/** A server that answered was there when it was asked; one that failed to was not some time before that was known. */
+/**
+ * A server that answered was there when it was asked; one that failed to was not some time before that was known. The answer to a
+ * commit and the end of the connection may come in together, in either order: what failed after a commit was sent is of the next gap.
+ */
 function outagesIn(commits: readonly Commit[], failures: readonly Failure[]): readonly OwnOutage[] {
   return commits.flatMap((after, index): OwnOutage[] => {
     const before = commits[index - 1];
     if (before === undefined) return [];
-    const during = failures.filter(({ atUs }) => atUs >= before.ackedUs && atUs <= after.ackedUs);
+    const during = failures.filter(({ atUs }) => atUs >= before.sentUs && atUs < after.sentUs);
     const [first, last] = [during.at(0), during.at(-1)];
     if (first === undefined || last === undefined) return [];
     const cutOff = { fromUs: before.sentUs, toUs: first.atUs };
