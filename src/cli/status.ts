@@ -33,7 +33,8 @@ export async function command(io: CliIo, _args: readonly string[], options: Opti
   return 0;
 }
 
-function whatNext({ runId, status, resources }: RunSummary): string {
+function whatNext({ runId, status, resources, problem }: RunSummary): string {
+  if (status === "damaged") return `  ${runId} cannot be read, a person must look: ${oneLine(problem ?? "")}\n`;
   if (status === "crashed")
     return `  ${runId} has lost its orchestrator: firedrill resume ${runId}, or firedrill clean\n`;
   if (status !== "finished") return "";

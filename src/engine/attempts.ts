@@ -117,6 +117,7 @@ export class Attempts {
           this.#post({ type: "run.halted", data: { by: "halt", reason, who } });
           controller.abort(abortError()); // A4
         },
+        stop: () => controller.abort(abortError()),
         requireCurrent: () => requireCurrent(this.#session),
       },
       deps,

@@ -18,8 +18,8 @@ import { FiredrillError } from "../support/errors.ts";
 import { cleanLeftovers } from "./clean-leftovers.ts";
 import { removeResource } from "./clean-up.ts";
 import type { EngineDeps } from "./engine-deps.ts";
-import { readJournal } from "./journal/journal-reader.ts";
 import { recorded } from "./journal/journal-record.ts";
+import { readJournalToAct } from "./journal/quarantine.ts";
 import { takeOver } from "./resume-run.ts";
 import { emptyMemory, outstandingResources, remember } from "./run-memory.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
@@ -101,7 +101,7 @@ async function triedAgain(
   signal: AbortSignal,
 ): Promise<readonly CleanedResource[]> {
   const memory = emptyMemory();
-  for (const record of (await readJournal(journalPath(dir))).records) remember(memory, recorded(record));
+  for (const record of (await readJournalToAct(journalPath(dir))).records) remember(memory, recorded(record));
   const open = outstandingResources(memory);
   if (open.length === 0) return [];
   const tried = await cleanLeftovers(dir, await readPlan(dir), open, deps, signal);
@@ -159,10 +159,11 @@ async function progressOf(
   dir: string,
   deps: EngineDeps,
 ): Promise<"finished" | "unfinished" | "beginning" | "never_began"> {
-  const journal = existsSync(journalPath(dir)) ? await readJournal(journalPath(dir)) : null;
-  if (journal === null || journal.records.length === 0) {
+  const hasJournal = existsSync(journalPath(dir));
+  const journal = await readJournalToAct(journalPath(dir));
+  if (journal.records.length === 0) {
     const { ctimeMs } = await stat(dir);
-    return deps.clock.wallUs() / 1000 - ctimeMs < BEGINNING_MS && journal === null ? "beginning" : "never_began";
+    return deps.clock.wallUs() / 1000 - ctimeMs < BEGINNING_MS && !hasJournal ? "beginning" : "never_began";
   }
   if (!journal.records.some((record) => record.type === "run.finished")) return "unfinished";
   if (!existsSync(resultPath(dir))) {

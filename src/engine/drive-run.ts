@@ -45,7 +45,9 @@ export function driveRun(open: OpenSession, lock: HeldLock, start: LoopStart): R
     using _watch = watchForHalt(folders, session.deps, ({ who, reason }) => halt({ by: "halt", who, reason }));
     try {
       await loop.run(start);
-      return await finish(session);
+      const result = await conclude(session);
+      await open.end();
+      return await keep(result, session);
     } finally {
       await open.close();
     }
@@ -54,11 +56,15 @@ export function driveRun(open: OpenSession, lock: HeldLock, start: LoopStart): R
 }
 
 /** Everything the verdict is computed from is durable before it is computed; the verdict itself is then put on record. */
-async function finish(session: RunSession): Promise<RunOutcome> {
-  const { log, plan, dir, runId, deps } = session;
+async function conclude({ log, plan }: RunSession): Promise<RunResult> {
   await log.flush();
   const result = measure(plan, log.records);
   await log.record({ type: "run.finished", data: { result: result.result, exitCode: result.exitCode } }).durable;
+  return result;
+}
+
+/** After the journal's reserve was given back: on a full disk that is the room it takes. */
+async function keep(result: RunResult, { dir, runId, deps }: RunSession): Promise<RunOutcome> {
   await writeJson(deps.files ?? systemFiles, resultPath(dir), result);
   return { runId, dir, result };
 }

@@ -1,5 +1,6 @@
 import { planSha256 } from "../drills/plan-sha256.ts";
-import type { RunStarted } from "../drills/run-event.ts";
+import type { Definitions, RunStarted } from "../drills/run-event.ts";
+import { definitionsOf } from "./definitions.ts";
 import { driveRun, type RunHandle, type RunOutcome } from "./drive-run.ts";
 import type { EngineDeps } from "./engine-deps.ts";
 import { leaseFor, lockForPlan } from "./hold-system.ts";
@@ -31,16 +32,22 @@ export async function executeRun(request: RunRequest, deps: EngineDeps): Promise
  */
 export async function startRun(request: RunRequest, deps: EngineDeps): Promise<RunHandle> {
   await assertNotHalted(deps.state.root, deps.files);
+  const definitions = definitionsOf(request.plan, deps);
   const systemLock = await lockForPlan(request.plan, deps);
   try {
-    return await startHolding(request, systemLock, deps);
+    return await startHolding(request, definitions, systemLock, deps);
   } catch (error) {
     systemLock?.[Symbol.dispose]();
     throw error;
   }
 }
 
-async function startHolding(request: RunRequest, systemLock: HeldLock | null, deps: EngineDeps): Promise<RunHandle> {
+async function startHolding(
+  request: RunRequest,
+  definitions: Definitions,
+  systemLock: HeldLock | null,
+  deps: EngineDeps,
+): Promise<RunHandle> {
   const { plan } = request;
   const runId = await reserveRun(deps.state.root, deps.clock.wallUs(), deps.random, deps.files);
   const dir = runDir(deps.state.root, runId);
@@ -52,7 +59,7 @@ async function startHolding(request: RunRequest, systemLock: HeldLock | null, de
     await writeOwner(dir, owner, deps.files);
     const lease = await leaseFor(systemLock, { plan, runId }, deps);
     const open = await openSession({ runId, dir, plan, epoch: 1, lease, journal: null }, deps);
-    const started = { type: "run.started", data: runStarted(runId, request, deps) } as const;
+    const started = { type: "run.started", data: { ...runStarted(runId, request, deps), definitions } } as const;
     return driveRun(open, lock, { events: [started], actions: [], attempts: [], deadlines: [] });
   } catch (error) {
     lock[Symbol.dispose]();

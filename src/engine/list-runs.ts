@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import { measure } from "../drills/measure.ts";
 import type { Plan } from "../drills/plan.ts";
 import type { RunResult } from "../drills/result.ts";
@@ -60,7 +59,7 @@ export async function listRuns(
 export async function showRun(root: string, runId: string, bootId: string): Promise<RunView> {
   const dir = existingRunDir(root, runId);
   const plan = await readPlan(dir);
-  const journal = await readIfAny(dir);
+  const journal = await readJournal(journalPath(dir));
   const records = journal.records.map((record) => recorded(record));
   if (records.length === 0)
     throw new FiredrillError("RUN_INCOMPLETE", `The run ${runId} has no records yet.`, {
@@ -89,7 +88,7 @@ async function summarize(dir: string, runId: string, bootId: string): Promise<Ru
   const alive = ownerAlive(owner, bootId);
   try {
     const plan = await readPlan(dir);
-    const records = (await readIfAny(dir)).records.map((record) => recorded(record));
+    const records = (await readJournal(journalPath(dir))).records.map((record) => recorded(record));
     const gone = new Set((await goneSince(dir)).keys());
     return summary({ dir, runId, owner }, { alive, gone }, plan, records);
   } catch (error) {
@@ -143,8 +142,4 @@ function summary(
     ),
     problem: null,
   };
-}
-
-async function readIfAny(dir: string): Promise<JournalContent> {
-  return existsSync(journalPath(dir)) ? readJournal(journalPath(dir)) : { records: [], goodBytes: 0, torn: null };
 }

@@ -1,9 +1,12 @@
 import type { Plan } from "../drills/plan.ts";
 import { planSha256 } from "../drills/plan-sha256.ts";
+import type { RunStarted } from "../drills/run-event.ts";
 import { FiredrillError } from "../support/errors.ts";
 import { driveRun, type Halt, type RunHandle, type RunOutcome } from "./drive-run.ts";
 import type { EngineDeps } from "./engine-deps.ts";
-import { type JournalContent, readJournal, repairTail } from "./journal/journal-reader.ts";
+import { changedDefinitions, requireSameDefinitions } from "./definitions.ts";
+import { type JournalContent, repairTail } from "./journal/journal-reader.ts";
+import { readJournalToAct } from "./journal/quarantine.ts";
 import { openSession } from "./open-session.ts";
 import { leaseFor, lockForPlan } from "./hold-system.ts";
 import { haltedWork, pendingWork } from "./pending-work.ts";
@@ -42,7 +45,8 @@ export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: Engin
   const files = deps.files ?? systemFiles;
   try {
     const plan = await readPlan(dir, files);
-    const journal = await readStarted(dir, plan, files);
+    const { journal, started } = await readStarted(dir, plan, files);
+    if (halt === null) requireSameDefinitions(plan, started, deps);
     // Also for cleanup: what undoes a fault acts on the system as well.
     systemLock = await lockForPlan(plan, deps);
     await repairTail(journalPath(dir), journal, files);
@@ -58,6 +62,7 @@ export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: Engin
     const pending = halt === null ? pendingWork(open.session) : haltedWork(halt, open.session);
     open.session.log.record({ type: "run.resumed", data: { epoch, pid, clockSuspect } });
     if (journal.torn !== null) reportTorn(journal.torn, open.session);
+    if (halt !== null) reportChanged(started, open.session);
     return driveRun(open, lock, pending);
   } catch (error) {
     systemLock?.[Symbol.dispose]();
@@ -66,10 +71,13 @@ export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: Engin
   }
 }
 
-const NO_JOURNAL: JournalContent = { records: [], goodBytes: 0, torn: null };
+interface StartedJournal {
+  readonly journal: JournalContent;
+  readonly started: RunStarted;
+}
 
-async function readStarted(dir: string, plan: Plan, files: StateFiles): Promise<JournalContent> {
-  const journal = files.exists(journalPath(dir)) ? await readJournal(journalPath(dir), files) : NO_JOURNAL;
+async function readStarted(dir: string, plan: Plan, files: StateFiles): Promise<StartedJournal> {
+  const journal = await readJournalToAct(journalPath(dir), files);
   const [first] = journal.records;
   if (first?.type !== "run.started") {
     throw new FiredrillError(
@@ -85,9 +93,9 @@ async function readStarted(dir: string, plan: Plan, files: StateFiles): Promise<
       hint: "`firedrill show` shows it; start another with `firedrill run`.",
     });
   }
-  // Decode boundary: the hash was checked, and `run.started` holds the plan's identity.
-  const { planSha256: pinned } = first.data as unknown as { readonly planSha256: string };
-  if (pinned === planSha256(plan)) return journal;
+  // Decode boundary: the hash was checked, and so was that the event is whole.
+  const started = first.data as unknown as RunStarted;
+  if (started.planSha256 === planSha256(plan)) return { journal, started };
   throw new FiredrillError("PLAN_CHANGED", `plan.json in ${dir} is not the plan the run was started with.`, {
     hint: "Restore plan.json from a copy. A run goes on with its own plan only.",
   });
@@ -100,4 +108,15 @@ function reportTorn(
   const message = `Record ${record} of the journal was being written when the orchestrator died: its ${bytes} bytes, never acknowledged, were cut off.`;
   deps.log.warn({ record, bytes }, "journal_torn");
   log.record({ type: "deviation", data: { step: null, code: "JOURNAL_TORN", message } });
+}
+
+/** A run that is only ended takes no definitions, but who reads its record should know that others were at work. */
+function reportChanged(started: RunStarted, { plan, log, deps }: RunSession): void {
+  const lacks = plan.steps
+    .filter((step) => !deps.steps.has(step.uses))
+    .map((step) => `step ${step.uses} (not known here)`);
+  const changed = lacks.length > 0 ? [...new Set(lacks)] : changedDefinitions(plan, started, deps);
+  if (changed.length === 0) return;
+  const message = `The run was begun by ${started.tool} and ended by ${deps.orchestrator.tool}, which has other definitions: ${changed.join(", ")}.`;
+  log.record({ type: "deviation", data: { step: null, code: "DEFINITIONS_CHANGED", message } });
 }

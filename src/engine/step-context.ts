@@ -9,6 +9,7 @@
  *  C2  Nothing new is planned once the step was told to stop: cleanup may be under way.
  *  C3  A closed context (its attempt has an outcome, or was given up) records nothing any more.
  *  C4  A secret is known to the redactor before the step sees it.
+ *  C5  On a full disk nothing is promised any more: the step is told to stop instead, and may act no more.
  */
 import type { Plan, PlanStep } from "../drills/plan.ts";
 import type { Resource, RunEvent } from "../drills/run-event.ts";
@@ -32,6 +33,8 @@ export interface ContextParts {
   readonly memory: RunMemory;
   readonly log: RunLog;
   readonly halt: (reason: string, who: string | null) => void;
+  /** Tells this attempt to stop. */
+  readonly stop: () => void;
   readonly requireCurrent: () => Promise<void>;
 }
 
@@ -45,7 +48,9 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
   let open = true;
   const record: Record = async (event) => {
     if (!open) throw closed(parts.step.id); // C3
-    await parts.log.record(event).durable; // C1
+    requireRoom(parts);
+    const { kind } = await parts.log.record(event).durable; // C1
+    if (kind === "closing") requireRoom(parts);
   };
   const { runId, step, started, plan, signal, memory } = parts;
   const context: StepContext = {
@@ -77,7 +82,10 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
     halt: (reason, who) => {
       if (open) parts.halt(reason.toWellFormed(), who);
     },
-    requireCurrent: () => parts.requireCurrent(),
+    async requireCurrent() {
+      requireRoom(parts);
+      await parts.requireCurrent();
+    },
     ledger: ledgerOf(parts, record, deps),
     progress: (progress) => {
       if (open) deps.observers?.onProgress?.(step.id, progress);
@@ -88,6 +96,13 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
 }
 
 type Record = (event: RunEvent) => Promise<void>;
+
+/** C5. What it throws after its stop is how it stopped. */
+function requireRoom({ log, signal, stop }: ContextParts): void {
+  if (!log.isFull()) return;
+  stop();
+  signal.throwIfAborted();
+}
 
 function ledgerOf({ runId, step, epoch, signal, memory }: ContextParts, record: Record, deps: EngineDeps): Ledger {
   return {

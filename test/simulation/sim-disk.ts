@@ -98,7 +98,7 @@ export class SimDisk {
   filesOf(process: SimProcess): StateFiles {
     return {
       read: (path) => process.ask(`read ${path}`, this.#latency(), () => this.read(path)),
-      write: (path, content) => this.#replace(process, path, content),
+      write: (path, content) => this.#replace(process, path, typeof content === "string" ? content : Buffer.from(content).toString()),
       truncate: (path, length) =>
         process.ask(`truncate ${path}`, this.#latency(), () => this.#change(path, { kind: "truncate", length })),
       // A file is replaced as a whole here.

@@ -10,7 +10,7 @@ export interface StateFiles {
   /** Null when it is not there. */
   read(path: string): Promise<Uint8Array | null>;
   /** Replaces the file as a whole, durably. */
-  write(path: string, content: string): Promise<void>;
+  write(path: string, content: string | Uint8Array): Promise<void>;
   truncate(path: string, bytes: number): Promise<void>;
   /** Makes one folder, 0700, whose name is durable then; false when it was there. */
   makeFolder(path: string): Promise<boolean>;
