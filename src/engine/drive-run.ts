@@ -1,13 +1,13 @@
 import { measure } from "../drills/measure.ts";
 import type { RunResult } from "../drills/result.ts";
 import type { HaltSource } from "../drills/run-event.ts";
-import { writeJsonAtomic } from "../support/atomic-file.ts";
 import { watchForHalt } from "./halt-watch.ts";
 import type { OpenSession } from "./open-session.ts";
 import { type LoopStart, RunLoop } from "./run-loop.ts";
 import type { RunSession } from "./run-session.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
 import { resultPath } from "./state/run-directory.ts";
+import { systemFiles, writeJson } from "./state/state-files.ts";
 
 /** A run under way. */
 export interface RunHandle {
@@ -55,10 +55,10 @@ export function driveRun(open: OpenSession, lock: HeldLock, start: LoopStart): R
 
 /** Everything the verdict is computed from is durable before it is computed; the verdict itself is then put on record. */
 async function finish(session: RunSession): Promise<RunOutcome> {
-  const { log, plan, dir, runId } = session;
+  const { log, plan, dir, runId, deps } = session;
   await log.flush();
   const result = measure(plan, log.records);
   await log.record({ type: "run.finished", data: { result: result.result, exitCode: result.exitCode } }).durable;
-  await writeJsonAtomic(resultPath(dir), result);
+  await writeJson(deps.files ?? systemFiles, resultPath(dir), result);
   return { runId, dir, result };
 }

@@ -9,6 +9,7 @@ import type { GuardPolicy } from "./guards/guard-policy.ts";
 import type { JournalFile } from "./journal/journal-file.ts";
 import type { WriteStage } from "./journal/journal-writer.ts";
 import type { StateDirectory } from "./state/state-directory.ts";
+import type { StateFiles } from "./state/state-files.ts";
 import type { ResourceKeeper, Step } from "./step-contract.ts";
 import type { StopProbe } from "./stop-probe.ts";
 import type { Timers } from "./timers.ts";
@@ -32,6 +33,8 @@ export interface EngineDeps {
   readonly limits?: Partial<Limits>;
   /** Injected by tests only: called at each instant at which a crash makes a difference. */
   readonly crashPoint?: CrashPoint;
+  /** Injected by tests only: another disk than the machine's. */
+  readonly files?: StateFiles;
   /** Injected by tests and benchmarks only. */
   readonly openJournal?: (path: string, create: boolean) => Promise<JournalFile>;
 }

@@ -30,7 +30,7 @@ export async function executeRun(request: RunRequest, deps: EngineDeps): Promise
  * `MACHINE_PLAN`.
  */
 export async function startRun(request: RunRequest, deps: EngineDeps): Promise<RunHandle> {
-  await assertNotHalted(deps.state.root);
+  await assertNotHalted(deps.state.root, deps.files);
   const systemLock = await lockForPlan(request.plan, deps);
   try {
     return await startHolding(request, systemLock, deps);
@@ -42,13 +42,14 @@ export async function startRun(request: RunRequest, deps: EngineDeps): Promise<R
 
 async function startHolding(request: RunRequest, systemLock: HeldLock | null, deps: EngineDeps): Promise<RunHandle> {
   const { plan } = request;
-  const runId = await reserveRun(deps.state.root, deps.clock.wallUs(), deps.random);
+  const runId = await reserveRun(deps.state.root, deps.clock.wallUs(), deps.random, deps.files);
   const dir = runDir(deps.state.root, runId);
-  const lock = await lockRun(dir);
+  const lock = await lockRun(dir, deps.files);
   try {
-    await writeSources(dir, request);
+    await writeSources(dir, request, deps.files);
     const { pid, startTicks, bootId, host } = deps.orchestrator;
-    await writeOwner(dir, { pid, startTicks, bootId, host, epoch: 1, sinceWallUs: deps.clock.wallUs() });
+    const owner = { pid, startTicks, bootId, host, epoch: 1, sinceWallUs: deps.clock.wallUs() };
+    await writeOwner(dir, owner, deps.files);
     const lease = await leaseFor(systemLock, { plan, runId }, deps);
     const open = await openSession({ runId, dir, plan, epoch: 1, lease, journal: null }, deps);
     const started = { type: "run.started", data: runStarted(runId, request, deps) } as const;

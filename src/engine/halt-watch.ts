@@ -1,7 +1,7 @@
-import { type FSWatcher, watch } from "node:fs";
 import type { EngineDeps } from "./engine-deps.ts";
 import { limitsOf } from "./engine-deps.ts";
 import { type HaltRequest, readHalt } from "./state/halt-requests.ts";
+import { systemFiles } from "./state/state-files.ts";
 
 /**
  * Looks for `halt.json` in the folders, told by the file system and by looking again and again: inotify does not see what
@@ -14,11 +14,12 @@ export function watchForHalt(
 ): Disposable {
   let done = false;
   let disarm: (() => void) | null = null;
-  const watchers = folders.flatMap((folder) => watchFolder(folder, () => void look()));
+  const files = deps.files ?? systemFiles;
+  const watchers = folders.map((folder) => files.watch(folder, "halt.json", () => void look()));
   const stop = (): void => {
     done = true;
     disarm?.();
-    for (const watcher of watchers) watcher.close();
+    for (const watcher of watchers) watcher[Symbol.dispose]();
   };
   const look = async (): Promise<void> => {
     const request = await firstHalt(folders, deps);
@@ -35,23 +36,10 @@ export function watchForHalt(
   return { [Symbol.dispose]: stop };
 }
 
-function watchFolder(folder: string, look: () => void): readonly FSWatcher[] {
-  try {
-    const watcher = watch(folder, { persistent: false }, (_event, name) => {
-      if (name === "halt.json") look();
-    });
-    watcher.on("error", () => watcher.close());
-    return [watcher];
-  } catch {
-    // Polling is enough to keep the promise of 5 s.
-    return [];
-  }
-}
-
-async function firstHalt(folders: readonly string[], { clock, log }: EngineDeps): Promise<HaltRequest | null> {
+async function firstHalt(folders: readonly string[], { clock, log, files }: EngineDeps): Promise<HaltRequest | null> {
   for (const folder of folders) {
     try {
-      const request = await readHalt(folder);
+      const request = await readHalt(folder, files);
       if (request !== null) return request;
     } catch (error) {
       // Somebody wanted a halt and we cannot read whose: to stop is the safe reading.

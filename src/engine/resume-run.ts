@@ -1,4 +1,3 @@
-import { existsSync } from "node:fs";
 import type { Plan } from "../drills/plan.ts";
 import { planSha256 } from "../drills/plan-sha256.ts";
 import { FiredrillError } from "../support/errors.ts";
@@ -12,6 +11,7 @@ import type { RunSession } from "./run-session.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
 import { existingRunDir, journalPath, readPlan } from "./state/run-directory.ts";
 import { lockRun, writeOwner } from "./state/run-owner.ts";
+import { type StateFiles, systemFiles } from "./state/state-files.ts";
 
 /** `startResume` and its outcome. */
 export async function resumeRun(runId: string, deps: EngineDeps): Promise<RunOutcome> {
@@ -23,8 +23,8 @@ export async function resumeRun(runId: string, deps: EngineDeps): Promise<RunOut
  * `RUN_INCOMPLETE`, `PLAN_CHANGED`, `JOURNAL_DAMAGED`, `SYSTEM_BUSY`.
  */
 export async function startResume(runId: string, deps: EngineDeps): Promise<RunHandle> {
-  const dir = existingRunDir(deps.state.root, runId);
-  const lock = await lockRun(dir);
+  const dir = existingRunDir(deps.state.root, runId, deps.files);
+  const lock = await lockRun(dir, deps.files);
   return takeOver({ runId, dir, lock, halt: null }, deps);
 }
 
@@ -39,15 +39,17 @@ export interface TakeOver {
 /** Lets go of the locks when it throws. */
 export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: EngineDeps): Promise<RunHandle> {
   let systemLock: HeldLock | null = null;
+  const files = deps.files ?? systemFiles;
   try {
-    const plan = await readPlan(dir);
-    const journal = await readStarted(dir, plan);
+    const plan = await readPlan(dir, files);
+    const journal = await readStarted(dir, plan, files);
     // Also for cleanup: what undoes a fault acts on the system as well.
     systemLock = await lockForPlan(plan, deps);
-    await repairTail(journalPath(dir), journal);
+    await repairTail(journalPath(dir), journal, files);
     const epoch = Math.max(...journal.records.map((record) => record.epoch)) + 1;
     const { pid, startTicks, bootId, host } = deps.orchestrator;
-    await writeOwner(dir, { pid, startTicks, bootId, host, epoch, sinceWallUs: deps.clock.wallUs() });
+    const owner = { pid, startTicks, bootId, host, epoch, sinceWallUs: deps.clock.wallUs() };
+    await writeOwner(dir, owner, files);
     const lease = await leaseFor(systemLock, { plan, runId }, deps);
     const open = await openSession({ runId, dir, plan, epoch, lease, journal: journal.records }, deps);
     const last = open.session.memory.last;
@@ -65,8 +67,8 @@ export async function takeOver({ runId, dir, lock, halt }: TakeOver, deps: Engin
 
 const NO_JOURNAL: JournalContent = { records: [], goodBytes: 0, torn: null };
 
-async function readStarted(dir: string, plan: Plan): Promise<JournalContent> {
-  const journal = existsSync(journalPath(dir)) ? await readJournal(journalPath(dir)) : NO_JOURNAL;
+async function readStarted(dir: string, plan: Plan, files: StateFiles): Promise<JournalContent> {
+  const journal = files.exists(journalPath(dir)) ? await readJournal(journalPath(dir), files) : NO_JOURNAL;
   const [first] = journal.records;
   if (first?.type !== "run.started") {
     throw new FiredrillError(

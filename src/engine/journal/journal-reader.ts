@@ -1,6 +1,6 @@
-import { readFile, truncate } from "node:fs/promises";
 import type { JournalRecord } from "../../drills/run-event.ts";
 import { FiredrillError } from "../../support/errors.ts";
+import { type StateFiles, systemFiles } from "../state/state-files.ts";
 import { checkLine, NO_PREVIOUS } from "./journal-record.ts";
 
 export interface JournalContent {
@@ -22,8 +22,13 @@ const LINE_BREAK = 0x0a;
  * Reads and verifies the whole chain. A last line without its line break was never acknowledged: it is reported as torn.
  * Throws `JOURNAL_DAMAGED` with the record's number for anything else that does not verify.
  */
-export async function readJournal(path: string): Promise<JournalContent> {
-  return parseJournal(await readFile(path), path);
+export async function readJournal(path: string, files: StateFiles = systemFiles): Promise<JournalContent> {
+  const bytes = await files.read(path);
+  if (bytes !== null) return parseJournal(bytes, path);
+  throw new FiredrillError("JOURNAL_DAMAGED", `There is no journal at ${path}.`, {
+    hint: "It was removed, or the run died before it had one: `firedrill clean` removes such folders.",
+    details: { path },
+  });
 }
 
 export function parseJournal(bytes: Uint8Array, path: string): JournalContent {
@@ -39,8 +44,12 @@ export function parseJournal(bytes: Uint8Array, path: string): JournalContent {
 }
 
 /** Cuts a torn last record off, so that the next one begins on a line of its own. */
-export async function repairTail(path: string, content: JournalContent): Promise<void> {
-  if (content.torn !== null) await truncate(path, content.goodBytes);
+export async function repairTail(
+  path: string,
+  content: JournalContent,
+  files: StateFiles = systemFiles,
+): Promise<void> {
+  if (content.torn !== null) await files.truncate(path, content.goodBytes);
 }
 
 function verified(line: string, before: readonly JournalRecord[], path: string): JournalRecord {

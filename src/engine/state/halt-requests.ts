@@ -4,6 +4,7 @@ import { z } from "zod";
 import { syncDirectory, writeJsonAtomic } from "../../support/atomic-file.ts";
 import { FiredrillError } from "../../support/errors.ts";
 import { readDocument } from "./state-directory.ts";
+import type { StateFiles } from "./state-files.ts";
 
 /** Somebody wants runs to stop: who, why and since when. */
 export interface HaltRequest {
@@ -21,8 +22,8 @@ const haltSchema = z.object({
 });
 
 /** `<folder>/halt.json`; the state directory's stops all runs, a run's only that one. */
-export async function readHalt(folder: string): Promise<HaltRequest | null> {
-  return readDocument(haltPath(folder), VERSION, haltSchema);
+export async function readHalt(folder: string, files?: StateFiles): Promise<HaltRequest | null> {
+  return readDocument(haltPath(folder), VERSION, haltSchema, files);
 }
 
 /** Throws `HALT_WHO_AND_WHY` when either is empty: a stop that nobody answers for is not kept. */
@@ -44,8 +45,8 @@ export function requireNamed(request: Pick<HaltRequest, "who" | "reason">): void
 }
 
 /** Refuses a new run while a halt of all runs is in force. */
-export async function assertNotHalted(root: string): Promise<void> {
-  const halt = await readHalt(root);
+export async function assertNotHalted(root: string, files?: StateFiles): Promise<void> {
+  const halt = await readHalt(root, files);
   if (halt === null) return;
   const since = new Date(halt.wallUs / 1000).toISOString();
   throw new FiredrillError("HALTED", `All runs are halted since ${since} by ${halt.who}: ${halt.reason}`, {

@@ -1,12 +1,12 @@
 import { existsSync, statSync } from "node:fs";
-import { mkdir, readdir } from "node:fs/promises";
+import { readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Plan } from "../../drills/plan.ts";
-import { syncDirectory, writeFileAtomic, writeJsonAtomic } from "../../support/atomic-file.ts";
 import { FiredrillError } from "../../support/errors.ts";
 import { isRunId, newRunId, type RandomBytes } from "../../support/ids.ts";
 import { readDocument, runDir, runsDir } from "./state-directory.ts";
+import { type StateFiles, systemFiles, writeJson } from "./state-files.ts";
 
 /** What a run is made from, kept beside its journal so that nothing else is needed to finish or judge it. */
 export interface RunSources {
@@ -19,23 +19,22 @@ export interface RunSources {
 const TRIES = 8;
 
 /** Keeps what the run is made from. The caller holds the run's lock. */
-export async function writeSources(dir: string, sources: RunSources): Promise<void> {
-  await writeFileAtomic(join(dir, "playbook.yaml"), sources.playbookText);
-  if (sources.inventoryText !== null) await writeFileAtomic(join(dir, "inventory.yaml"), sources.inventoryText);
-  await writeJsonAtomic(join(dir, "plan.json"), sources.plan);
+export async function writeSources(dir: string, sources: RunSources, files: StateFiles = systemFiles): Promise<void> {
+  await files.write(join(dir, "playbook.yaml"), sources.playbookText);
+  if (sources.inventoryText !== null) await files.write(join(dir, "inventory.yaml"), sources.inventoryText);
+  await writeJson(files, join(dir, "plan.json"), sources.plan);
 }
 
 /** Makes the folder of a new run and returns the run's id. */
-export async function reserveRun(root: string, wallUs: number, random: RandomBytes): Promise<string> {
+export async function reserveRun(
+  root: string,
+  wallUs: number,
+  random: RandomBytes,
+  files: StateFiles = systemFiles,
+): Promise<string> {
   for (let tries = 0; tries < TRIES; tries += 1) {
     const runId = newRunId(wallUs, random);
-    try {
-      await mkdir(runDir(root, runId), { mode: 0o700 });
-      await syncDirectory(runsDir(root));
-      return runId;
-    } catch (error) {
-      if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-    }
+    if (await files.makeFolder(runDir(root, runId))) return runId;
   }
   throw new FiredrillError("RUN_ID_TAKEN", `No free run id was found in ${TRIES} tries.`, {
     hint: "Start the run again.",
@@ -69,17 +68,17 @@ function secondOf(runId: string): string {
 }
 
 /** Throws `RUN_UNKNOWN`. */
-export function existingRunDir(root: string, runId: string): string {
+export function existingRunDir(root: string, runId: string, files: StateFiles = systemFiles): string {
   const dir = runDir(root, runId);
-  if (existsSync(dir)) return dir;
+  if (files.exists(dir)) return dir;
   throw new FiredrillError("RUN_UNKNOWN", `There is no run ${runId} in ${root}.`, {
     hint: "`firedrill list` shows the runs; --state names the directory.",
   });
 }
 
 /** Throws `RUN_INCOMPLETE` when the process died before the plan was kept: nothing of such a run was ever done. */
-export async function readPlan(dir: string): Promise<Plan> {
-  const plan = await readDocument(join(dir, "plan.json"), "firedrill/plan/v1", planSchema);
+export async function readPlan(dir: string, files?: StateFiles): Promise<Plan> {
+  const plan = await readDocument(join(dir, "plan.json"), "firedrill/plan/v1", planSchema, files);
   if (plan !== null) return plan;
   throw new FiredrillError("RUN_INCOMPLETE", `${dir} has no plan: its orchestrator died before the run began.`, {
     hint: "`firedrill clean` removes such folders.",

@@ -1,10 +1,10 @@
 import { join } from "node:path";
 import { z } from "zod";
-import { writeJsonAtomic } from "../../support/atomic-file.ts";
 import { FiredrillError } from "../../support/errors.ts";
 import { isAlive, type ProcessIdentity } from "../../support/process-identity.ts";
-import { type HeldLock, tryLock } from "./exclusive-lock.ts";
+import type { HeldLock } from "./exclusive-lock.ts";
 import { readDocument } from "./state-directory.ts";
+import { type StateFiles, systemFiles, writeJson } from "./state-files.ts";
 
 /** Who runs, or last ran, a run: for people and for `list`. The lock beside it decides, not this. */
 export interface RunOwner extends ProcessIdentity {
@@ -25,10 +25,10 @@ const ownerSchema = z.object({
 });
 
 /** Takes the run's lock. Throws `RUN_LOCKED` naming the holder. */
-export async function lockRun(dir: string): Promise<HeldLock> {
-  const lock = tryLock(lockPath(dir));
+export async function lockRun(dir: string, files: StateFiles = systemFiles): Promise<HeldLock> {
+  const lock = files.lock(lockPath(dir));
   if (lock !== null) return lock;
-  const owner = await readOwner(dir);
+  const owner = await readOwner(dir, files);
   const who =
     owner === null
       ? "another process"
@@ -40,16 +40,16 @@ export async function lockRun(dir: string): Promise<HeldLock> {
 }
 
 /** As `lockRun`, null instead of an error. */
-export function tryLockRun(dir: string): HeldLock | null {
-  return tryLock(lockPath(dir));
+export function tryLockRun(dir: string, files: StateFiles = systemFiles): HeldLock | null {
+  return files.lock(lockPath(dir));
 }
 
-export async function writeOwner(dir: string, owner: RunOwner): Promise<void> {
-  await writeJsonAtomic(join(dir, "owner.json"), { schemaVersion: VERSION, ...owner });
+export async function writeOwner(dir: string, owner: RunOwner, files: StateFiles = systemFiles): Promise<void> {
+  await writeJson(files, join(dir, "owner.json"), { schemaVersion: VERSION, ...owner });
 }
 
-export async function readOwner(dir: string): Promise<RunOwner | null> {
-  return readDocument(join(dir, "owner.json"), VERSION, ownerSchema);
+export async function readOwner(dir: string, files?: StateFiles): Promise<RunOwner | null> {
+  return readDocument(join(dir, "owner.json"), VERSION, ownerSchema, files);
 }
 
 /** Exactly that process, of this boot. Another machine that shares the directory is told by its boot id. */

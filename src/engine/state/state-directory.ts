@@ -1,9 +1,10 @@
-import { chmod, mkdir, readFile } from "node:fs/promises";
+import { chmod, mkdir } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { z } from "zod";
 import { createFileAtomic } from "../../support/atomic-file.ts";
 import { FiredrillError } from "../../support/errors.ts";
 import { isRunId, newInstallationId, type RandomBytes } from "../../support/ids.ts";
+import { type StateFiles, systemFiles } from "./state-files.ts";
 
 /**
  * Where everything is kept between processes. Layout in docs/state.md. Folders are 0700 and files 0600; the root and
@@ -45,10 +46,15 @@ export function runDir(root: string, runId: string): string {
 }
 
 /** Reads a JSON document we wrote: null when it is not there. Throws `STATE_VERSION` for a version we do not know. */
-export async function readDocument<T>(path: string, version: string, schema: z.ZodType<T>): Promise<T | null> {
-  const text = await readIfThere(path);
-  if (text === null) return null;
-  const value = parsed(text, path);
+export async function readDocument<T>(
+  path: string,
+  version: string,
+  schema: z.ZodType<T>,
+  files: StateFiles = systemFiles,
+): Promise<T | null> {
+  const bytes = await files.read(path);
+  if (bytes === null) return null;
+  const value = parsed(Buffer.from(bytes).toString("utf8"), path);
   const found = z.object({ schemaVersion: z.string() }).safeParse(value).data?.schemaVersion;
   if (found !== version) {
     throw new FiredrillError(
@@ -62,15 +68,6 @@ export async function readDocument<T>(path: string, version: string, schema: z.Z
   const document = schema.safeParse(value);
   if (document.success) return document.data;
   throw unreadable(path, z.prettifyError(document.error));
-}
-
-export async function readIfThere(path: string): Promise<string | null> {
-  try {
-    return await readFile(path, "utf8");
-  } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") return null;
-    throw error;
-  }
 }
 
 async function readInstallation(root: string): Promise<string | null> {

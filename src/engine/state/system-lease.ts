@@ -7,15 +7,13 @@
  *  E1  The epoch on disk is raised only by who holds the lock.
  *  E2  Whoever finds another epoch, another run or another lock file than its own has lost the system, and never gets it back.
  */
-import { statSync } from "node:fs";
-import { chmod, mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { z } from "zod";
 import { StepError } from "../../drills/step-error.ts";
-import { writeJsonAtomic } from "../../support/atomic-file.ts";
 import { FiredrillError } from "../../support/errors.ts";
-import { type HeldLock, tryLock } from "./exclusive-lock.ts";
+import type { HeldLock } from "./exclusive-lock.ts";
 import { readDocument } from "./state-directory.ts";
+import { type StateFiles, systemFiles, writeJson } from "./state-files.ts";
 
 /** Held from before the run's folder exists until after its cleanup. */
 export interface SystemLease extends Disposable {
@@ -45,13 +43,13 @@ const holderSchema = z.object({
 });
 
 /** Throws `SYSTEM_BUSY` naming the holder. Held, but nobody's yet: `takeLease` writes down whose. */
-export async function lockSystem(root: string, system: string): Promise<HeldLock> {
+export async function lockSystem(root: string, system: string, files: StateFiles = systemFiles): Promise<HeldLock> {
   const dir = systemDir(root, system);
-  await mkdir(dir, { recursive: true, mode: 0o700 });
-  await chmod(join(root, "systems"), 0o700);
-  const lock = tryLock(join(dir, "lock"));
+  await files.makeFolder(join(root, "systems"));
+  await files.makeFolder(dir);
+  const lock = files.lock(join(dir, "lock"));
   if (lock !== null) return lock;
-  const holder = await readHolder(root, system);
+  const holder = await readHolder(root, system, files);
   const who =
     holder === null
       ? "another process"
@@ -72,18 +70,22 @@ export interface LeaseRequest {
 }
 
 /** Raises the epoch (E1). The lease owns the lock from here on; when this throws the caller still does. */
-export async function takeLease(lock: HeldLock, request: LeaseRequest): Promise<SystemLease> {
+export async function takeLease(
+  lock: HeldLock,
+  request: LeaseRequest,
+  files: StateFiles = systemFiles,
+): Promise<SystemLease> {
   const { root, system, run, pid, host, wallUs } = request;
-  const epoch = ((await readHolder(root, system))?.epoch ?? 0) + 1;
+  const epoch = ((await readHolder(root, system, files))?.epoch ?? 0) + 1;
   const holder: SystemHolder = { epoch, run, pid, host, sinceWallUs: wallUs };
-  await writeJsonAtomic(epochPath(root, system), { schemaVersion: VERSION, ...holder });
-  const file = identityOf(lock.path);
+  await writeJson(files, epochPath(root, system), { schemaVersion: VERSION, ...holder });
+  const file = files.identity(lock.path);
   return {
     system,
     epoch,
     async requireCurrent() {
-      if (identityOf(lock.path) !== file) throw stale(system, "the lock's file is not the one that was locked"); // E2
-      const now = await readHolder(root, system);
+      if (files.identity(lock.path) !== file) throw stale(system, "the lock's file is not the one that was locked"); // E2
+      const now = await readHolder(root, system, files);
       if (now?.epoch === epoch && now.run === run) return;
       throw stale(system, now === null ? "its epoch is gone" : `run ${now.run} holds it with epoch ${now.epoch}`); // E2
     },
@@ -98,8 +100,8 @@ export function stale(system: string, why: string): StepError {
   });
 }
 
-async function readHolder(root: string, system: string): Promise<SystemHolder | null> {
-  return readDocument(epochPath(root, system), VERSION, holderSchema);
+async function readHolder(root: string, system: string, files: StateFiles): Promise<SystemHolder | null> {
+  return readDocument(epochPath(root, system), VERSION, holderSchema, files);
 }
 
 function epochPath(root: string, system: string): string {
@@ -114,10 +116,4 @@ function systemDir(root: string, system: string): string {
   throw new FiredrillError("STATE_UNREADABLE", "The plan's system has a name that no inventory takes.", {
     hint: "Make the plan again from its playbook.",
   });
-}
-
-/** Null when there is none. */
-function identityOf(path: string): string | null {
-  const found = statSync(path, { throwIfNoEntry: false });
-  return found === undefined ? null : `${found.dev}:${found.ino}`;
 }
