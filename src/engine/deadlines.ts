@@ -65,8 +65,8 @@ export class Deadlines {
 }
 
 /**
- * A deadline of a former process, in the monotonic time of this boot: within one boot CLOCK_MONOTONIC went on; after
- * another boot, what was left at the last record, less the wall time that has passed since.
+ * A deadline of a former process, in the monotonic time of this boot: within the boot in which it was set CLOCK_MONOTONIC
+ * went on; in another, what was left at that boot's last record, less the wall time that has passed since.
  */
 export function rebased(
   deadlineMonoUs: number,

@@ -12,10 +12,11 @@ import { stepScope } from "./step-scope.ts";
 
 /** Nothing is tried again; what was at work has died with its process. */
 export function haltedWork({ by, reason, who }: Halt, session: RunSession): LoopStart {
-  // A run that was on its way out already goes on with that.
+  const asked = outstanding(session.state);
+  // A run that was on its way out already goes on with that. Of another only the stops: who was to carry them out is gone.
   return {
     events: [{ type: "run.halted", data: { by, reason, who } }],
-    actions: ending(session) ? outstanding(session.state) : [],
+    actions: ending(session) ? asked : asked.filter((action) => action.type === "stopStep"),
     attempts: [],
     deadlines: [],
   };
@@ -45,16 +46,18 @@ export function pendingWork(session: RunSession): LoopStart {
   return { events, actions, attempts, deadlines: openDeadlines(session) };
 }
 
+type LostAttempt = StartedAttempt & { readonly boot: string };
+
 type Recovered =
   | { readonly kind: "attempt"; readonly order: AttemptOrder }
   | { readonly kind: "event"; readonly event: ChartEvent }
   /** The charts ask for its stop, which it is by now. */
   | { readonly kind: "nothing" };
 
-function recover(id: string, state: "running" | "stopping", lost: StartedAttempt, session: RunSession): Recovered {
+function recover(id: string, state: "running" | "stopping", lost: LostAttempt, session: RunSession): Recovered {
   const { step, definition } = stepOf(session, id);
   if (state === "stopping" && step.idempotent) return { kind: "nothing" };
-  const started = { ...lost, deadlineMonoUs: inOurTime(lost.deadlineMonoUs, session) };
+  const started = { ...lost, deadlineMonoUs: inOurTime(lost.deadlineMonoUs, lost.boot, session) };
   const prepared = prepareInput(step, definition, stepScope(session.plan, session.memory));
   if (prepared.kind === "fault") {
     const error = stepFailure(prepared.error, session.deps.redactor);
@@ -64,20 +67,23 @@ function recover(id: string, state: "running" | "stopping", lost: StartedAttempt
   return { kind: "attempt", order: { step: id, started, input: prepared.input, mode } };
 }
 
-function inOurTime(deadlineMonoUs: number, { memory, deps }: RunSession): number {
-  return memory.last === null ? deadlineMonoUs : rebased(deadlineMonoUs, memory.last, deps.clock);
+function inOurTime(deadlineMonoUs: number, boot: string, { memory, deps }: RunSession): number {
+  const last = memory.boots.get(boot);
+  return last === undefined ? deadlineMonoUs : rebased(deadlineMonoUs, { boot, ...last }, deps.clock);
 }
 
 /** Of the phase and of the retries; an attempt's own is armed when it begins again. */
 function openDeadlines(session: RunSession): readonly Deadline[] {
   const { memory, state } = session;
-  const phase = memory.phase !== null && memory.phase.phase === state.phase ? [phaseDeadline(memory.phase)] : [];
+  const ours = (deadline: Deadline, boot: string): Deadline => ({
+    ...deadline,
+    dueMonoUs: inOurTime(deadline.dueMonoUs, boot, session),
+  });
+  const { phase } = memory;
+  const phases = phase !== null && phase.phase === state.phase ? [ours(phaseDeadline(phase), phase.boot)] : [];
   const retries = [...memory.retries.values()].filter(({ step, attempt }) => {
     const now = state.steps.get(step);
     return now?.state === "backoff" && now.attempt === attempt;
   });
-  return [...phase, ...retries.map((retry) => retryDeadline(retry))].map((deadline) => ({
-    ...deadline,
-    dueMonoUs: inOurTime(deadline.dueMonoUs, session),
-  }));
+  return [...phases, ...retries.map((retry) => ours(retryDeadline(retry), retry.boot))];
 }

@@ -11,6 +11,7 @@ import type { Fact, ReplicationState, Service } from "../drills/facts.ts";
 import type { MarkRecord, Recorded, Resource, RunStarted } from "../drills/run-event.ts";
 import type { PhaseName } from "../drills/phases.ts";
 import type { TrafficRef } from "../drills/traffic-ref.ts";
+import type { Instant } from "../support/clock.ts";
 import type { JsonObject } from "../support/json.ts";
 
 export interface RunMemory {
@@ -24,9 +25,14 @@ export interface RunMemory {
   readonly marks: MarkRecord[];
   /** In the order planned. */
   readonly ledger: Map<string, LedgerEntry>;
-  readonly attempts: Map<string, StartedAttempt>;
-  readonly retries: Map<string, { readonly step: string; readonly attempt: number; readonly dueMonoUs: number }>;
-  phase: { readonly phase: PhaseName; readonly deadlineMonoUs: number } | null;
+  readonly attempts: Map<string, StartedAttempt & SetIn>;
+  readonly retries: Map<
+    string,
+    SetIn & { readonly step: string; readonly attempt: number; readonly dueMonoUs: number }
+  >;
+  phase: (SetIn & { readonly phase: PhaseName; readonly deadlineMonoUs: number }) | null;
+  /** The last record of each boot, by the boot's id: deadlines are instants of the boot in which they were set. */
+  readonly boots: Map<string, Instant>;
   cleanupBegun: boolean;
   halted: boolean;
   finished: { readonly result: string; readonly exitCode: number } | null;
@@ -45,6 +51,11 @@ export interface StartedAttempt {
   readonly deadlineMonoUs: number;
 }
 
+/** The boot in which a deadline was set. */
+interface SetIn {
+  readonly boot: string;
+}
+
 export function emptyMemory(): RunMemory {
   return {
     started: null,
@@ -59,6 +70,7 @@ export function emptyMemory(): RunMemory {
     attempts: new Map(),
     retries: new Map(),
     phase: null,
+    boots: new Map(),
     cleanupBegun: false,
     halted: false,
     finished: null,
@@ -71,6 +83,7 @@ export function emptyMemory(): RunMemory {
 export function remember(memory: RunMemory, record: Recorded): void {
   memory.last = record;
   memory.epoch = Math.max(memory.epoch, record.epoch);
+  memory.boots.set(record.boot, { wallUs: record.wallUs, monoUs: record.monoUs });
   rememberRun(memory, record);
   rememberStep(memory, record);
   rememberResource(memory, record);
@@ -88,7 +101,7 @@ function rememberRun(memory: RunMemory, record: Recorded): void {
       memory.started = record.data;
       return;
     case "phase.begun":
-      memory.phase = record.data;
+      memory.phase = { ...record.data, boot: record.boot };
       return;
     case "run.halted":
       memory.halted = true;
@@ -106,14 +119,14 @@ function rememberRun(memory: RunMemory, record: Recorded): void {
 function rememberStep(memory: RunMemory, record: Recorded): void {
   switch (record.type) {
     case "step.started":
-      memory.attempts.set(record.data.step, record.data);
+      memory.attempts.set(record.data.step, { ...record.data, boot: record.boot });
       return;
     case "step.succeeded":
     case "step.check_failed":
       memory.outputs[record.data.step] = { outputs: record.data.outputs };
       return;
     case "step.retry_scheduled":
-      memory.retries.set(record.data.step, record.data);
+      memory.retries.set(record.data.step, { ...record.data, boot: record.boot });
       return;
     case "mark":
       memory.marks.push(record.data);
