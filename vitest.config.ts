@@ -14,7 +14,12 @@ export default defineConfig({
         test: { name: "unit", include: ["test/unit/**/*.test.ts"], isolate: false, sequence: { groupOrder: 0 } },
       },
       {
-        test: { name: "integration", include: ["test/integration/**/*.test.ts"], ...slow, sequence: { groupOrder: 1 } },
+        test: {
+          name: "integration",
+          include: ["test/integration/**/*.test.ts", "test/simulation/**/*.test.ts"],
+          ...slow,
+          sequence: { groupOrder: 1 },
+        },
       },
       {
         test: {

@@ -1,0 +1,236 @@
+import type { HeldLock } from "../../src/engine/state/exclusive-lock.ts";
+import type { StateFiles } from "../../src/engine/state/state-files.ts";
+import type { JournalFile } from "../../src/engine/journal/journal-file.ts";
+import type { Chance } from "./chance.ts";
+import type { SimProcess } from "./sim-process.ts";
+
+type Change =
+  | { readonly kind: "append"; readonly bytes: Buffer }
+  | { readonly kind: "truncate"; readonly length: number };
+
+interface SimFile {
+  readonly inode: number;
+  /** What a power cut cannot take. */
+  durable: Buffer;
+  /** What is in the kernel's memory only, in order. */
+  unsynced: Change[];
+}
+
+/** How often each fault happens, per call. */
+export interface DiskFaults {
+  readonly write: number;
+  readonly sync: number;
+  readonly replace: number;
+  readonly slowSync: number;
+}
+
+export interface DiskEvents {
+  /** Everything in the file is durable from now on. */
+  synced(path: string, durable: Buffer): void;
+  fault(kind: string): void;
+}
+
+/**
+ * The disk of a simulated machine. It keeps what was synced; of what was only written a power cut leaves a part, from the
+ * beginning on. A process that is killed leaves all it had written, and may leave a part of what it was writing.
+ */
+export class SimDisk {
+  readonly #files = new Map<string, SimFile>();
+  readonly #folders = new Set<string>();
+  readonly #locks = new Map<string, SimProcess>();
+  readonly #chance: Chance;
+  readonly #events: DiskEvents;
+  faults: DiskFaults;
+  #inodes = 0;
+
+  constructor(chance: Chance, faults: DiskFaults, events: DiskEvents) {
+    this.#chance = chance;
+    this.faults = faults;
+    this.#events = events;
+  }
+
+  makeFolder(path: string): void {
+    this.#folders.add(path);
+  }
+
+  /** Names of the folders right below, in the order made. */
+  foldersIn(prefix: string): readonly string[] {
+    return [...this.#folders].filter((path) => path.startsWith(prefix)).map((path) => path.slice(prefix.length));
+  }
+
+  exists(path: string): boolean {
+    return this.#folders.has(path) || this.#files.has(path);
+  }
+
+  read(path: string): Buffer | null {
+    const file = this.#files.get(path);
+    return file === undefined ? null : contentOf(file);
+  }
+
+  /** By somebody else than an orchestrator: at once, and durable. */
+  put(path: string, content: string): void {
+    this.#files.set(path, { inode: (this.#inodes += 1), durable: Buffer.from(content), unsynced: [] });
+  }
+
+  remove(path: string): void {
+    this.#files.delete(path);
+  }
+
+  /** The file of a lock was replaced: who held it holds nothing that others would see. */
+  replaceLock(path: string): void {
+    this.#locks.delete(path);
+    this.put(path, "");
+  }
+
+  release(process: SimProcess): void {
+    for (const [path, holder] of this.#locks) if (holder === process) this.#locks.delete(path);
+  }
+
+  /** What the kernel does some time by itself. */
+  writeBack(): void {
+    for (const [path, file] of this.#files) if (file.unsynced.length > 0) this.#makeDurable(path, file);
+  }
+
+  powerCut(): void {
+    for (const [path, file] of this.#files) this.#loseUnsynced(path, file);
+  }
+
+  filesOf(process: SimProcess): StateFiles {
+    return {
+      read: (path) => process.ask(`read ${path}`, this.#latency(), () => this.read(path)),
+      write: (path, content) => this.#replace(process, path, content),
+      truncate: (path, length) =>
+        process.ask(`truncate ${path}`, this.#latency(), () => this.#change(path, { kind: "truncate", length })),
+      makeFolder: (path) => process.ask(`mkdir ${path}`, this.#latency(), () => this.#addFolder(path)),
+      exists: (path) => this.exists(path),
+      identity: (path) => this.#files.get(path)?.inode.toString() ?? null,
+      lock: (path) => this.#lock(process, path),
+      // Told of nothing: who watches looks again and again as well.
+      watch: () => ({ [Symbol.dispose]: () => undefined }),
+    };
+  }
+
+  async openJournal(process: SimProcess, path: string, create: boolean): Promise<JournalFile> {
+    await process.ask(`open ${path}`, this.#latency(), () => {
+      if (create && this.#files.has(path)) throw failure("EEXIST", `file already exists, open '${path}'`);
+      if (!this.#files.has(path)) this.put(path, "");
+    });
+    return {
+      write: (text) => this.#append(process, path, Buffer.from(text)),
+      sync: () => this.#sync(process, path),
+      close: () => process.ask(`close ${path}`, this.#latency(), () => undefined),
+    };
+  }
+
+  #addFolder(path: string): boolean {
+    if (this.#folders.has(path)) return false;
+    this.#folders.add(path);
+    return true;
+  }
+
+  async #replace(process: SimProcess, path: string, content: string): Promise<void> {
+    const fails = this.#chance.happens(this.faults.replace);
+    const perform = (): void => {
+      if (fails) this.#fail("a file of the state cannot be written", "ENOSPC", "no space left on device");
+      this.put(path, content);
+    };
+    const abandoned = (): void => {
+      if (!fails && this.#chance.happens(0.5)) this.put(path, content);
+    };
+    return process.ask(`replace ${path}`, this.#latency(), perform, abandoned);
+  }
+
+  async #append(process: SimProcess, path: string, bytes: Buffer): Promise<void> {
+    const fails = this.#chance.happens(this.faults.write);
+    const part = (): Change => ({
+      kind: "append",
+      bytes: bytes.subarray(0, this.#chance.below(bytes.length + 1)),
+    });
+    const perform = (): void => {
+      this.#change(path, fails ? part() : { kind: "append", bytes });
+      if (fails) this.#fail("the journal cannot be written", "ENOSPC", "no space left on device");
+    };
+    return process.ask(`write ${path}`, this.#latency(), perform, () => {
+      this.#events.fault("died while it wrote");
+      this.#change(path, part());
+    });
+  }
+
+  async #sync(process: SimProcess, path: string): Promise<void> {
+    const fails = this.#chance.happens(this.faults.sync);
+    const slow = this.#chance.happens(this.faults.slowSync);
+    if (slow) this.#events.fault("a sync is slow");
+    const delayUs = slow ? this.#chance.between(100_000, 1_500_000) : this.#chance.between(100, 3000);
+    const perform = (): void => {
+      const file = this.#files.get(path);
+      if (file === undefined) return;
+      if (fails) {
+        // The kernel tells of it once and drops the pages (fsync(2), EIO).
+        this.#loseUnsynced(path, file);
+        this.#fail("the journal cannot be synced", "EIO", "input/output error");
+      }
+      this.#makeDurable(path, file);
+    };
+    const abandoned = (): void => {
+      const file = this.#files.get(path);
+      if (file !== undefined && !fails && this.#chance.happens(0.5)) this.#makeDurable(path, file);
+    };
+    return process.ask(`sync ${path}`, delayUs, perform, abandoned);
+  }
+
+  #makeDurable(path: string, file: SimFile): void {
+    file.durable = contentOf(file);
+    file.unsynced = [];
+    this.#events.synced(path, file.durable);
+  }
+
+  #change(path: string, change: Change): void {
+    this.#files.get(path)?.unsynced.push(change);
+  }
+
+  #loseUnsynced(path: string, file: SimFile): void {
+    if (file.unsynced.length === 0) return;
+    const whole = file.unsynced.slice(0, this.#chance.below(file.unsynced.length + 1));
+    const next = file.unsynced[whole.length];
+    if (next?.kind === "append") {
+      const bytes = next.bytes.subarray(0, this.#chance.below(next.bytes.length + 1));
+      whole.push({ kind: "append", bytes });
+    }
+    this.#events.fault("what was written and not synced is lost");
+    file.unsynced = whole;
+    this.#makeDurable(path, file);
+  }
+
+  #lock(process: SimProcess, path: string): HeldLock | null {
+    if (!process.alive || this.#locks.has(path)) return null;
+    if (!this.#files.has(path)) this.put(path, "");
+    this.#locks.set(path, process);
+    return {
+      path,
+      [Symbol.dispose]: () => {
+        if (process.alive && this.#locks.get(path) === process) this.#locks.delete(path);
+      },
+    };
+  }
+
+  #fail(kind: string, code: string, message: string): never {
+    this.#events.fault(kind);
+    throw failure(code, message);
+  }
+
+  #latency(): number {
+    return this.#chance.between(20, 400);
+  }
+}
+
+function contentOf({ durable, unsynced }: SimFile): Buffer {
+  return unsynced.reduce<Buffer>(
+    (content, change) =>
+      change.kind === "append" ? Buffer.concat([content, change.bytes]) : content.subarray(0, change.length),
+    durable,
+  );
+}
+
+function failure(code: string, message: string): Error {
+  return Object.assign(new Error(`${code}: ${message}`), { code });
+}
