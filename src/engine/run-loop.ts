@@ -10,7 +10,8 @@
  *  L3  What follows from an event (the next step's intent) is recorded in the same turn, so one sync serves both.
  *  L4  An effect begins only if its step is still `running` after the whole turn: a stop may have come first.
  *  L5  An event that is no longer current is dropped, not journaled.
- *  L6  When the journal fails the run ends here: all is told to stop, nothing is acknowledged, nothing is removed.
+ *  L6  When the journal fails, or the run was taken over, the run ends here: all is told to stop, nothing is acknowledged,
+ *      nothing is removed.
  */
 import { disruptiveSteps } from "../drills/consents.ts";
 import type { ChartEvent } from "../drills/run-event.ts";
@@ -57,6 +58,7 @@ export class RunLoop {
     this.#attempts = new Attempts(session, post);
     this.#watch = new StopWatch(session, post);
     void session.log.failed.then((error) => this.#fail(error)); // L6
+    void session.hold.lost.then((error) => this.#fail(error)); // L6
   }
 
   /** Puts an event in the inbox; it takes effect in the next turn. */
