@@ -118,6 +118,7 @@ export class Attempts {
           controller.abort(abortError()); // A4
         },
         requireCurrent: () => requireCurrent(this.#session),
+        requireHeld: () => this.#session.hold.requireHeld(),
       },
       deps,
     );

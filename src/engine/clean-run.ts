@@ -101,7 +101,7 @@ async function takenOver(
       return { run: { kind: "removed", runId } };
     case "unfinished":
       kept.move();
-      return takeOver({ runId, dir, lock, halt: haltFor(deps), seizure: null }, deps); // X2
+      return await takeOver({ runId, dir, lock, halt: haltFor(deps), seizure: null }, deps); // X2
     default:
       return progress satisfies never;
   }

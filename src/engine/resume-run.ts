@@ -32,7 +32,8 @@ export async function startResume(runId: string, deps: EngineDeps, seizure: Seiz
   using _gate = await lockGate(dir, deps.files);
   const lock = tryLockRun(dir, deps.files);
   if (lock === null && seizure === null) throw await runLocked(dir, deps.files);
-  return takeOver({ runId, dir, lock, halt: null, seizure: lock === null ? seizure : null }, deps);
+  // Awaited here: the gate is held until the run is taken over.
+  return await takeOver({ runId, dir, lock, halt: null, seizure: lock === null ? seizure : null }, deps);
 }
 
 /** The caller holds the gate of the run: one take-over at a time. */

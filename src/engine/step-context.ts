@@ -5,7 +5,8 @@
  * Does not: decide when the step runs or stops (run-loop.ts, attempts.ts).
  *
  * Invariants
- *  C1  A promise given to a step resolves when its record is durable, never before.
+ *  C1  A promise given to a step resolves when its record is durable, never before, and only while the run is still ours: what
+ *      the step does next must not be done by an orchestrator that has lost it.
  *  C2  Nothing new is planned once the step was told to stop: cleanup may be under way.
  *  C3  A closed context (its attempt has an outcome, or was given up) records nothing any more.
  *  C4  A secret is known to the redactor before the step sees it.
@@ -33,6 +34,8 @@ export interface ContextParts {
   readonly log: RunLog;
   readonly halt: (reason: string, who: string | null) => void;
   readonly requireCurrent: () => Promise<void>;
+  /** Throws `STALE_OWNER`. */
+  readonly requireHeld: () => void;
 }
 
 export interface OpenContext {
@@ -45,7 +48,8 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
   let open = true;
   const record: Record = async (event) => {
     if (!open) throw closed(parts.step.id); // C3
-    await parts.log.record(event).durable; // C1
+    await parts.log.record(event).durable;
+    parts.requireHeld(); // C1
   };
   const { runId, step, started, plan, signal, memory } = parts;
   const context: StepContext = {
