@@ -44,8 +44,9 @@ export function driveRun(open: OpenSession, start: LoopStart): RunHandle {
     loop.post({ type: "run.halted", data: { by, reason: reason.toWellFormed(), who } });
   const folders = [session.deps.state.root, session.dir];
   async function outcome(): Promise<RunOutcome> {
-    using _hold = session.hold;
+    // Let go of in the order in which they were taken, reversed: whoever has a system has the run that it is named for.
     using _lease = session.lease;
+    using _hold = session.hold;
     using _held = watchHold(session);
     using _watch = watchForHalt(folders, session.deps, ({ who, reason }) => halt({ by: "halt", who, reason }));
     try {

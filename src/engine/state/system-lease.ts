@@ -11,9 +11,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import { StepError } from "../../drills/step-error.ts";
 import { FiredrillError } from "../../support/errors.ts";
+import { isRunId } from "../../support/ids.ts";
+import { lockHolders } from "../../support/lock-holders.ts";
 import type { HeldLock } from "./exclusive-lock.ts";
 import { nameHolder } from "./name-holder.ts";
-import { readDocument } from "./state-directory.ts";
+import { ownerLockPath } from "./run-owner.ts";
+import { readDocument, runDir } from "./state-directory.ts";
 import { type StateFiles, systemFiles, writeJson } from "./state-files.ts";
 
 /** Held from before the run's folder exists until after its cleanup. */
@@ -59,7 +62,10 @@ export async function lockSystem(
   const path = join(dir, "lock");
   const lock = files.lock(path);
   if (lock !== null) return lock;
-  const { named, pid } = await nameHolder(path, () => readHolder(root, system, files));
+  // One process may run one drill after another: the run that is named must be held as well.
+  const holdsRun = ({ run, pid: by }: SystemHolder): boolean =>
+    !isRunId(run) || (lockHolders(ownerLockPath(runDir(root, run)))?.has(by) ?? true);
+  const { named, pid } = await nameHolder(path, () => readHolder(root, system, files), holdsRun);
   if (named !== null && named.run === seizeFrom) return files.replaceLock(path);
   throw new FiredrillError("SYSTEM_BUSY", `System ${system} is held by ${whoIs(named, pid)}: one disruptive run at a time.`, {
     hint: "Wait for it to end, or stop it with `firedrill halt <run> --who <name> --reason <text>`.",
