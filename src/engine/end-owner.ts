@@ -53,7 +53,11 @@ async function killOwner(owner: RunOwner, signal: AbortSignal): Promise<void> {
 }
 
 function stuck({ pid, host }: RunOwner): FiredrillError {
-  return new FiredrillError("OWNER_STUCK", `Process ${pid} on ${host} does not end within ${END_MS / 1000} s of SIGKILL.`, {
-    hint: "It waits for a disk or a device (ps -o pid,stat,wchan). Its run is left as it is; try again when it is gone.",
-  });
+  return new FiredrillError(
+    "OWNER_STUCK",
+    `Process ${pid} on ${host} does not end within ${END_MS / 1000} s of SIGKILL.`,
+    {
+      hint: "It waits for a disk or a device (ps -o pid,stat,wchan). Its run is left as it is; try again when it is gone.",
+    },
+  );
 }

@@ -1,6 +1,6 @@
 import { APPROVAL_USES } from "../drills/consents.ts";
 import type { Plan } from "../drills/plan.ts";
-import type { ApprovalRequest } from "./approvals/approval-files.ts";
+import { type ApprovalRequest, requestedSteps } from "./approvals/approval-files.ts";
 import { waitingApprovals } from "./approvals/decide-approval.ts";
 import { rebased } from "./deadlines.ts";
 import type { EngineDeps } from "./engine-deps.ts";
@@ -21,6 +21,8 @@ export interface WaitsForPerson {
  * the time for the answer is over or a halt was asked for. Throws what reading the run throws.
  */
 export async function waitsForPerson(dir: string, deps: EngineDeps): Promise<WaitsForPerson | null> {
+  // Most runs ask nothing, and need not be read for that.
+  if ((await requestedSteps(dir)).length === 0) return null;
   const questions = await waitingApprovals(dir);
   if (questions.length === 0) return null;
   if ((await readHalt(dir)) !== null || (await readHalt(deps.state.root)) !== null) return null;

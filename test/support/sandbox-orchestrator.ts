@@ -25,7 +25,9 @@ await sandboxes.create(ref, { installation, run: "run-child", epoch: 1, title: "
 const isolation = await sandboxes.probe(ref, [], soon());
 const program = { name: "sleep", argv: ["/bin/sh", "-c", "sleep 1000 & sleep 1000"], env: {}, cwd: `${ref.dir}/data` };
 const { pid } =
-  task === "postgres" || task === "serve" ? await startPostgres(sandboxes, ref) : await sandboxes.launch(ref, program, soon());
+  task === "postgres" || task === "serve"
+    ? await startPostgres(sandboxes, ref)
+    : await sandboxes.launch(ref, program, soon());
 process.stdout.write(
   `${JSON.stringify({ ref, pid, self: process.pid, fenced: isolation.probes.every(({ ok }) => ok) })}\n`,
 );

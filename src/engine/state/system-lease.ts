@@ -67,10 +67,14 @@ export async function lockSystem(
     !isRunId(run) || (lockHolders(ownerLockPath(runDir(root, run)))?.has(by) ?? true);
   const { named, pid } = await nameHolder(path, () => readHolder(root, system, files), holdsRun);
   if (named !== null && named.run === seizeFrom) return files.replaceLock(path);
-  throw new FiredrillError("SYSTEM_BUSY", `System ${system} is held by ${whoIs(named, pid)}: one disruptive run at a time.`, {
-    hint: "Wait for it to end, or stop it with `firedrill halt <run> --who <name> --reason <text>`.",
-    details: named === null ? {} : { run: named.run, pid: named.pid, host: named.host },
-  });
+  throw new FiredrillError(
+    "SYSTEM_BUSY",
+    `System ${system} is held by ${whoIs(named, pid)}: one disruptive run at a time.`,
+    {
+      hint: "Wait for it to end, or stop it with `firedrill halt <run> --who <name> --reason <text>`.",
+      details: named === null ? {} : { run: named.run, pid: named.pid, host: named.host },
+    },
+  );
 }
 
 function whoIs(named: SystemHolder | null, pid: number | null): string {

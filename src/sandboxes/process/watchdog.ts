@@ -32,7 +32,11 @@ export async function startWatchdog(start: WatchdogStart): Promise<WatchdogRecor
   const seconds = Math.max(1, Math.ceil(ttlMs / 1000));
   const shell = shellCommand(start, { name: "firedrill-watchdog", seconds, pauseS: 1 });
   const first = ref.fence === "network-namespace" ? [...unshareCommand(selfUid), ...shell] : shell;
-  const second = shellCommand(start, { name: "firedrill-second", seconds: seconds + SECOND_LATER_S, pauseS: SECOND_PAUSE_S });
+  const second = shellCommand(start, {
+    name: "firedrill-second",
+    seconds: seconds + SECOND_LATER_S,
+    pauseS: SECOND_PAUSE_S,
+  });
   // One after the other: what a failed start leaves is one process at most.
   const watchdog = await startOne(first, "watchdog.log", start);
   try {

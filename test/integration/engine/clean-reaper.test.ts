@@ -58,14 +58,14 @@ test("one that hangs holds up no other", async () => {
   stuck.hang = true;
   leave({ keeper: stuck }, "hangs");
   leave(bench, ...Array.from({ length: 20 }, (_, index) => `ours-${index}`));
-  let before = 0;
-  const last = bench.keeper.destroy.bind(bench.keeper);
+  const others = Promise.withResolvers<void>();
+  const destroy = bench.keeper.destroy.bind(bench.keeper);
   bench.keeper.destroy = async (locator) => {
-    await last(locator);
-    before = bench.keeper.destroyed.length;
+    await destroy(locator);
+    if (bench.keeper.destroyed.length === 20) others.resolve();
   };
   const cleaning = cleanState({ ...bench.deps, keepers: [stuck, bench.keeper] }, signal);
-  while (before < 20) await new Promise((resolve) => setImmediate(resolve));
+  await others.promise;
   const report = await cleaning;
   expect(report.resources.filter(({ kind }) => kind === "leftover")).toMatchObject([{ title: "hangs" }]);
   // Told last: the others were done before its time was over.

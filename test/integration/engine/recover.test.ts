@@ -25,9 +25,11 @@ import { promotions, things, WORLD_PLAN } from "../../support/engine-world.ts";
 const OPTIONS = { limit: 4, signal: AbortSignal.timeout(120_000) };
 const LOG = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} };
 
-const journalOf = ({ state }: Pick<Stage, "state">, runId: string): string => join(runDir(state, runId), "journal.jsonl");
+const journalOf = ({ state }: Pick<Stage, "state">, runId: string): string =>
+  join(runDir(state, runId), "journal.jsonl");
 const kinds = (runs: readonly RecoveredRun[]) => new Map(runs.map((run) => [run.runId, run.kind]));
-const crashAtPromotion = (stage: Stage): Promise<string> => stage.crashed(WORLD_PLAN, "before-append", "step.succeeded", 2);
+const crashAtPromotion = (stage: Stage): Promise<string> =>
+  stage.crashed(WORLD_PLAN, "before-append", "step.succeeded", 2);
 
 describe("recovery of a state directory", () => {
   test("goes on with every run that has lost its orchestrator, and with no other", async () => {
@@ -114,7 +116,10 @@ describe("a run that waits for a person", () => {
     const approvals = fileApprovals({ clock, timers: systemTimers(clock), log: LOG });
     const bench = await engineBench({ steps: [approvalStep({ approvals })] });
     const go = { id: "go", phase: "disaster", uses: "approval", timeoutMs: 86_400_000 } as const;
-    const plan = planOf([{ ...go, with: { question: "Fail over now?" } }, { id: "recover", phase: "recover" }]);
+    const plan = planOf([
+      { ...go, with: { question: "Fail over now?" } },
+      { id: "recover", phase: "recover" },
+    ]);
     let question: ApprovalRequest | undefined;
     const { runId, dir } = await crashInStep(bench, plan, async (at) => {
       [question] = await waitingApprovals(at);

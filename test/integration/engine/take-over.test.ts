@@ -71,7 +71,9 @@ describe("taking a run from an owner that lives", () => {
     expect(bench.records.find((record) => record.type === "deviation")).toMatchObject({
       data: {
         code: "OWNER_ENDED",
-        message: containing(`process ${owner.pid} on test-host (epoch 1), which was stopped: by ada, because: it stands`),
+        message: containing(
+          `process ${owner.pid} on test-host (epoch 1), which was stopped: by ada, because: it stands`,
+        ),
       },
     });
     expect(await promotions(stage.world)).toEqual([`${runId}/promote/1`]);
@@ -144,6 +146,8 @@ describe("taking a run from an owner that lives", () => {
       message: containing("is being taken over"),
     });
     ending.resolve();
-    await (await first).outcome;
+    await (
+      await first
+    ).outcome;
   });
 });

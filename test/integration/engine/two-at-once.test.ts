@@ -58,7 +58,10 @@ test("of two that take over a run at the same time one goes on with it, and the 
     await dying.ended;
     const { winner, refusal } = await race([left, fresh], `resume ${runId}`);
     expect(refusal).toMatch(
-      new RegExp(`^refused RUN_LOCKED The run in .*${runId} is (owned|being taken over) by process ${winner?.pid}\\b`, "u"),
+      new RegExp(
+        `^refused RUN_LOCKED The run in .*${runId} is (owned|being taken over) by process ${winner?.pid}\\b`,
+        "u",
+      ),
     );
     epoch += 1;
     const loser = winner === left ? fresh : left;

@@ -31,7 +31,12 @@ describe("the keeper", () => {
 
   test("one that lies under an id of ours and bears a similar name of another installation is not touched", async () => {
     await using h = harness();
-    const owners = [`${h.installation}x`, h.installation.slice(0, -1), `x${h.installation}`, h.installation.toUpperCase()];
+    const owners = [
+      `${h.installation}x`,
+      h.installation.slice(0, -1),
+      `x${h.installation}`,
+      h.installation.toUpperCase(),
+    ];
     for (const installation of owners) {
       const ref = await h.make();
       const file = join(ref.dir, "sandbox.json");
