@@ -26,10 +26,13 @@ const TAIL_BYTES = 16 * 1024;
 export function journalEnd(path: string, runId: string): JournalEnd {
   const tail = readTail(path);
   if (tail === null) return { kind: "no_journal" };
-  const records = verifiedFromEnd(tail);
-  const [last] = records;
-  if (last?.type !== "run.finished" || last.run !== runId) return { kind: "unfinished" }; // T2
-  return { kind: "ended", leftovers: leftoversOf(records) };
+  let ended = false;
+  for (const record of verifiedFromEnd(tail)) {
+    if (!ended && (record.type !== "run.finished" || record.run !== runId)) break; // T2
+    ended = true;
+    if (record.type === "cleanup.finished") return { kind: "ended", leftovers: leftoversOf(record) };
+  }
+  return ended ? { kind: "ended", leftovers: null } : { kind: "unfinished" };
 }
 
 /** The last bytes, from a line's begin. */
@@ -52,18 +55,17 @@ function readTail(path: string): string | null {
   }
 }
 
-/** Newest first, as far as they verify and follow one another (T1). A torn last line ends it at once. */
-function verifiedFromEnd(tail: string): readonly JournalRecord[] {
+/** Newest first, as far as they verify and follow one another (T1); no more than are asked for. A torn last line ends it at once. */
+function* verifiedFromEnd(tail: string): Generator<JournalRecord> {
   const lines = tail.split("\n");
-  if (lines.pop() !== "") return [];
-  const records: JournalRecord[] = [];
+  if (lines.pop() !== "") return;
+  let next: JournalRecord | null = null;
   for (const line of lines.toReversed()) {
     const record = verified(line);
-    const next = records.at(-1);
-    if (record === null || (next !== undefined && (next.prev !== record.hash || next.seq !== record.seq + 1))) break;
-    records.push(record);
+    if (record === null || (next !== null && (next.prev !== record.hash || next.seq !== record.seq + 1))) return;
+    yield record;
+    next = record;
   }
-  return records;
 }
 
 function verified(line: string): JournalRecord | null {
@@ -78,8 +80,7 @@ function verified(line: string): JournalRecord | null {
 }
 
 /** Decode boundary: `cleanup.finished` holds a count, by the type of the event. */
-function leftoversOf(records: readonly JournalRecord[]): number | null {
-  const data = records.find((record) => record.type === "cleanup.finished")?.data ?? null;
+function leftoversOf({ data }: JournalRecord): number | null {
   const { leftovers } = (data ?? {}) as { readonly leftovers?: unknown };
   return typeof leftovers === "number" ? leftovers : null;
 }

@@ -9,6 +9,7 @@ import { createInterface } from "node:readline";
 import type { RunHandle } from "../../src/engine/drive-run.ts";
 import type { CrashPoint } from "../../src/engine/engine-deps.ts";
 import { startRun } from "../../src/engine/execute-run.ts";
+import { type JournalFile, openJournalFile } from "../../src/engine/journal/journal-file.ts";
 import { startResume } from "../../src/engine/resume-run.ts";
 import { FiredrillError } from "../../src/support/errors.ts";
 import { engineBench, requestFor } from "./engine-bench.ts";
@@ -17,15 +18,33 @@ import { worldKeeper } from "./engine-world.ts";
 
 const [stateDir = "", worldDir = "", stage, about, count = "1", signal = "SIGKILL"] = process.argv.slice(2);
 let left = Number(count);
-const crashPoint: CrashPoint = (at, what) => {
+function hit(at: string, what: string): void {
   if (at !== stage || !what.split(" ").includes(about ?? "")) return;
   left -= 1;
   if (left === 0) process.kill(process.pid, signal);
-};
+}
+const crashPoint: CrashPoint = hit;
+/** Behind the fence: what stands still here has been asked whether the run is its own, and writes or syncs next. */
+async function openJournal(path: string, create: boolean): Promise<JournalFile> {
+  const file = await openJournalFile(path, create);
+  let types = "";
+  return {
+    async write(text) {
+      types = [...text.matchAll(/"type":"([^"]+)"/gu)].map(([, type]) => type).join(" ");
+      hit("in-write", types);
+      await file.write(text);
+    },
+    async sync() {
+      hit("in-sync", types);
+      await file.sync();
+    },
+    close: () => file.close(),
+  };
+}
 const { deps } = await engineBench({
   stateDir,
   steps: ownerSteps(worldDir),
-  deps: { keepers: [worldKeeper(worldDir)], random: randomBytes, crashPoint, limits: { haltPollMs: 50 } },
+  deps: { keepers: [worldKeeper(worldDir)], random: randomBytes, crashPoint, openJournal, limits: { haltPollMs: 50 } },
 });
 /** A list, as the run changes while lines are waited for. */
 const running: RunHandle[] = [];

@@ -83,13 +83,14 @@ describe.each(KINDS)("%s", (kind, step, before) => {
     expect([code, stdout.trim().split("\n").at(-1)], stdout + stderr).toEqual([0, "clean"]);
     const { records } = await showRun(state, runId, systemClock().bootId);
     const planned = records.flatMap((one) => (one.type === "resource.planned" ? [one.data.resource] : []));
-    expect(planned.at(-1)?.kind).toBe(kind);
+    expect(planned.map((one) => one.kind)).toContain(kind);
     const destroyed = records.flatMap((one) => (one.type === "resource.destroyed" ? [one.data.id] : []));
     expect(destroyed.toSorted()).toEqual(planned.map(({ id }) => id).toSorted());
     const { left, writable } = await aftermath(ha, state, []);
     expect([left, writable]).toEqual([NOTHING_LEFT, ["a"]]);
     expect(leftIn(state)).toEqual(NOTHING);
-    expect(readdirSync(backups())).toEqual([]);
+    // A backup that was finished stays: it is what the step is for.
+    expect(readdirSync(backups()).filter((name) => name.includes(".partial"))).toEqual([]);
     const acting = findProcesses({ dir: desk, marker: null, uid: process.getuid?.() ?? 0 }).found;
     expect(acting).toEqual([]);
   });

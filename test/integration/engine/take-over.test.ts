@@ -18,11 +18,14 @@ const LEFT_ALIVE = { endOwner: () => Promise.resolve() };
 /** Where the owner stands still, on its way through a run that makes a thing, promotes, and removes the thing. */
 const INSTANTS: readonly (readonly [string, string, number])[] = [
   ["before-append", "step.started", 2],
+  ["in-write", "resource.planned", 1],
+  ["in-sync", "resource.planned", 1],
   ["after-append", "resource.planned", 1],
   ["after-sync", "resource.planned", 1],
   ["before-effect", "promote", 1],
   ["after-effect", "promote", 1],
   ["before-append", "step.succeeded", 2],
+  ["in-write", "step.succeeded", 2],
   ["after-append", "step.succeeded", 2],
   ["after-sync", "step.succeeded", 2],
   ["before-effect", "destroy", 1],
@@ -58,6 +61,22 @@ describe("an owner that stood still", () => {
     const { records } = await readJournal(journalOf(stage, runId));
     expect(records.map(({ epoch }) => epoch).toSorted((a, b) => a - b)).toEqual(records.map(({ epoch }) => epoch));
   });
+});
+
+test("an owner that stood still while it waited tells its step to stop, although that records nothing", async () => {
+  await using stage = await ownerStage();
+  const owner = stage.owner();
+  owner.tell("run waiting");
+  const [, runId = ""] = await owner.next();
+  while ((await promotions(stage.world)).length === 0) await new Promise((resolve) => setImmediate(resolve));
+  owner.signal("SIGSTOP");
+  await untilStill(owner.pid);
+  const { deps } = await stage.bench(LEFT_ALIVE);
+  const run = await startResume(runId, deps, SEIZURE);
+  run.halt({ by: "signal", reason: "enough", who: null });
+  await run.outcome;
+  owner.signal("SIGCONT");
+  expect((await owner.next()).slice(0, 2)).toEqual(["refused", "STALE_OWNER"]);
 });
 
 describe("taking a run from an owner that lives", () => {
