@@ -13,8 +13,7 @@ import { type JournalFile, openJournalFile } from "../../src/engine/journal/jour
 import { startResume } from "../../src/engine/resume-run.ts";
 import { FiredrillError } from "../../src/support/errors.ts";
 import { engineBench, requestFor } from "./engine-bench.ts";
-import { ownerPlan, ownerSteps } from "./owner-world.ts";
-import { worldKeeper } from "./engine-world.ts";
+import { ownerKeeper, ownerPlan, ownerSteps } from "./owner-world.ts";
 
 const [stateDir = "", worldDir = "", stage, about, count = "1", signal = "SIGKILL"] = process.argv.slice(2);
 let left = Number(count);
@@ -44,7 +43,7 @@ async function openJournal(path: string, create: boolean): Promise<JournalFile> 
 const { deps } = await engineBench({
   stateDir,
   steps: ownerSteps(worldDir),
-  deps: { keepers: [worldKeeper(worldDir)], random: randomBytes, crashPoint, openJournal, limits: { haltPollMs: 50 } },
+  deps: { keepers: [ownerKeeper(worldDir)], random: randomBytes, crashPoint, openJournal, limits: { haltPollMs: 50 } },
 });
 /** A list, as the run changes while lines are waited for. */
 const running: RunHandle[] = [];

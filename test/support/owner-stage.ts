@@ -8,8 +8,7 @@ import { fileURLToPath } from "node:url";
 import type { EngineDeps } from "../../src/engine/engine-deps.ts";
 import { isStopped } from "../../src/support/process-identity.ts";
 import { type Bench, engineBench } from "./engine-bench.ts";
-import { worldKeeper } from "./engine-world.ts";
-import { ownerSteps } from "./owner-world.ts";
+import { ownerKeeper, ownerSteps } from "./owner-world.ts";
 
 const CHILD = fileURLToPath(new URL("owner-child.ts", import.meta.url));
 
@@ -42,7 +41,7 @@ export async function ownerStage(): Promise<OwnerStage> {
     state,
     world,
     bench: (deps) =>
-      engineBench({ stateDir: state, steps: ownerSteps(world), deps: { keepers: [worldKeeper(world)], ...deps } }),
+      engineBench({ stateDir: state, steps: ownerSteps(world), deps: { keepers: [ownerKeeper(world)], ...deps } }),
     owner(hit) {
       const child = spawn(process.execPath, ["--no-warnings", CHILD, state, world, ...(hit ?? []).map(String)], {
         stdio: ["pipe", "pipe", "inherit"],

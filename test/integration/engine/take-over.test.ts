@@ -9,6 +9,7 @@ import { writeOwner, readOwner } from "../../../src/engine/state/run-owner.ts";
 import { identityOf } from "../../../src/support/process-identity.ts";
 import { containing } from "../../support/engine-matchers.ts";
 import { promotions, things } from "../../support/engine-world.ts";
+import { removals } from "../../support/owner-world.ts";
 import { type Hit, type Owner, type OwnerStage, ownerStage, untilStill } from "../../support/owner-stage.ts";
 
 const SEIZURE = { who: "ada", reason: "it stands still" };
@@ -33,12 +34,23 @@ const INSTANTS: readonly (readonly [string, string, number])[] = [
   ["before-append", "run.finished", 1],
 ];
 
-async function stoppedAt(stage: OwnerStage, hit: Hit): Promise<{ readonly owner: Owner; readonly runId: string }> {
+async function stoppedAt(
+  stage: OwnerStage,
+  hit: Hit,
+  plan = "system",
+): Promise<{ readonly owner: Owner; readonly runId: string }> {
   const owner = stage.owner(hit);
-  owner.tell("run system");
+  owner.tell(`run ${plan}`);
   const [, runId = ""] = await owner.next();
   await untilStill(owner.pid);
   return { owner, runId };
+}
+
+/** One of the thing, or two where a thing was planned and not made by the first owner, and one more where that had done it. */
+async function expectRemovals(stage: OwnerStage, [at, about]: readonly [string, string, number]): Promise<void> {
+  const planned = about === "resource.planned" && at !== "in-write" ? 2 : 1;
+  const done = at === "after-effect" && about === "destroy" ? 1 : 0;
+  expect(await removals(stage.world)).toBe(planned + done);
 }
 
 const journalOf = (stage: OwnerStage, runId: string): string => join(runDir(stage.state, runId), "journal.jsonl");
@@ -59,6 +71,7 @@ describe("an owner that stood still", () => {
     expect(await promotions(stage.world)).toEqual([`${runId}/promote/1`]);
     expect(await things(stage.world)).toEqual([]);
     const { records } = await readJournal(journalOf(stage, runId));
+    await expectRemovals(stage, at);
     expect(records.map(({ epoch }) => epoch).toSorted((a, b) => a - b)).toEqual(records.map(({ epoch }) => epoch));
   });
 });
@@ -77,6 +90,18 @@ test("an owner that stood still while it waited tells its step to stop, although
   await run.outcome;
   owner.signal("SIGCONT");
   expect((await owner.next()).slice(0, 2)).toEqual(["refused", "STALE_OWNER"]);
+});
+
+test("nor does it begin a step where no system is held that would keep it from that", async () => {
+  await using stage = await ownerStage();
+  const { owner, runId } = await stoppedAt(stage, ["before-effect", "promote", 1, "SIGSTOP"], "free");
+  const { deps } = await stage.bench(LEFT_ALIVE);
+  await (
+    await startResume(runId, deps, SEIZURE)
+  ).outcome;
+  owner.signal("SIGCONT");
+  expect((await owner.next()).slice(0, 2)).toEqual(["refused", "STALE_OWNER"]);
+  expect(await promotions(stage.world)).toEqual([`${runId}/promote/1`]);
 });
 
 describe("taking a run from an owner that lives", () => {
