@@ -62,7 +62,7 @@ export async function takeOver(request: TakeOver, deps: EngineDeps): Promise<Run
   const former = await readOwner(dir, files).catch(() => null);
   const hold = held.use(holdRun(await files.replaceLock(ownerLockPath(dir)), runId, files));
   const journal = await readStarted(dir, plan, files);
-  const epoch = Math.max(former?.epoch ?? 0, ...journal.records.map((record) => record.epoch)) + 1;
+  const epoch = Math.max(...journal.records.map((record) => record.epoch)) + 1;
   const { pid, startTicks, bootId, host } = deps.orchestrator;
   const owner = { pid, startTicks, bootId, host, epoch, sinceWallUs: deps.clock.wallUs() };
   await writeOwner(dir, owner, files);

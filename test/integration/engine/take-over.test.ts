@@ -81,7 +81,8 @@ test("an owner that stood still while it waited tells its step to stop, although
   const owner = stage.owner();
   owner.tell("run waiting");
   const [, runId = ""] = await owner.next();
-  while ((await promotions(stage.world)).length === 0) await new Promise((resolve) => setImmediate(resolve));
+  while (!(await readFile(journalOf(stage, runId), "utf8")).includes('/wait/1"'))
+    await new Promise((resolve) => setTimeout(resolve, 5));
   owner.signal("SIGSTOP");
   await untilStill(owner.pid);
   const { deps } = await stage.bench(LEFT_ALIVE);
