@@ -1,4 +1,5 @@
-import { type CleanedResource, type CleanedRun, type CleanReport, cleanState } from "../engine/clean-state.ts";
+import type { CleanedResource, CleanedRun } from "../engine/clean-run.ts";
+import { type CleanReport, cleanState } from "../engine/clean-state.ts";
 import { lookAtApp } from "./app.ts";
 import { EXIT_DAMAGED, EXIT_ERROR, exitCodeFor } from "./exit-code.ts";
 import { type CliIo, printJson } from "./io.ts";

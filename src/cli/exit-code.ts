@@ -23,6 +23,7 @@ const INPUT_CODES: ReadonlySet<string> = new Set([
   "RUN_LOCKED",
   "HALTED",
   "SYSTEM_BUSY",
+  "OWNER_UNKNOWN",
   "CONFIRM_MISSING",
   "CONFIRM_WRONG",
   "NOT_READY",

@@ -119,6 +119,7 @@ export class Attempts {
         },
         stop: () => controller.abort(abortError()),
         requireCurrent: () => requireCurrent(this.#session),
+        requireHeld: () => this.#session.hold.requireHeld(),
       },
       deps,
     );

@@ -8,6 +8,7 @@ import { openSession } from "./open-session.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
 import { assertNotHalted } from "./state/halt-requests.ts";
 import { reserveRun, type RunSources, writeSources } from "./state/run-directory.ts";
+import { holdRun } from "./state/run-hold.ts";
 import { lockRun, writeOwner } from "./state/run-owner.ts";
 import { runDir } from "./state/state-directory.ts";
 
@@ -58,9 +59,10 @@ async function startHolding(
     const owner = { pid, startTicks, bootId, host, epoch: 1, sinceWallUs: deps.clock.wallUs() };
     await writeOwner(dir, owner, deps.files);
     const lease = await leaseFor(systemLock, { plan, runId }, deps);
-    const open = await openSession({ runId, dir, plan, epoch: 1, lease, journal: null }, deps);
+    const hold = holdRun(lock, runId, deps.files);
+    const open = await openSession({ runId, dir, plan, epoch: 1, hold, lease, journal: null }, deps);
     const started = { type: "run.started", data: { ...runStarted(runId, request, deps), definitions } } as const;
-    return driveRun(open, lock, { events: [started], actions: [], attempts: [], deadlines: [] });
+    return driveRun(open, { events: [started], actions: [], attempts: [], deadlines: [] });
   } catch (error) {
     lock[Symbol.dispose]();
     throw error;

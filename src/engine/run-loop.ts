@@ -10,7 +10,8 @@
  *  L3  What follows from an event (the next step's intent) is recorded in the same turn, so one sync serves both.
  *  L4  An effect begins only if its step is still `running` after the whole turn: a stop may have come first.
  *  L5  An event that is no longer current is dropped, not journaled.
- *  L6  When the journal fails the run ends here: all is told to stop, nothing is acknowledged, nothing is removed.
+ *  L6  When the journal fails, or the run was taken over, the run ends here: all is told to stop, nothing is acknowledged,
+ *      nothing is removed.
  *  L7  When the disk is full the run is halted before anything else follows: from the reserve its end is recorded, and no more.
  */
 import { disruptiveSteps } from "../drills/consents.ts";
@@ -63,6 +64,7 @@ export class RunLoop {
     this.#watch = new StopWatch(session, post);
     void session.log.failed.then((error) => this.#fail(error)); // L6
     void session.log.filled.then(() => this.#wake.resolve()); // L7
+    void session.hold.lost.then((error) => this.#fail(error)); // L6
   }
 
   /** Puts an event in the inbox; it takes effect in the next turn. */

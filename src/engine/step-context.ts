@@ -5,7 +5,8 @@
  * Does not: decide when the step runs or stops (run-loop.ts, attempts.ts).
  *
  * Invariants
- *  C1  A promise given to a step resolves when its record is durable, never before.
+ *  C1  A promise given to a step resolves when its record is durable, never before, and only while the run is still ours: what
+ *      the step does next must not be done by an orchestrator that has lost it.
  *  C2  Nothing new is planned once the step was told to stop: cleanup may be under way.
  *  C3  A closed context (its attempt has an outcome, or was given up) records nothing any more.
  *  C4  A secret is known to the redactor before the step sees it.
@@ -36,6 +37,8 @@ export interface ContextParts {
   /** Tells this attempt to stop. */
   readonly stop: () => void;
   readonly requireCurrent: () => Promise<void>;
+  /** Throws `STALE_OWNER`. */
+  readonly requireHeld: () => void;
 }
 
 export interface OpenContext {
@@ -49,7 +52,8 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
   const record: Record = async (event) => {
     if (!open) throw closed(parts.step.id); // C3
     requireRoom(parts);
-    const { kind } = await parts.log.record(event).durable; // C1
+    const { kind } = await parts.log.record(event).durable;
+    parts.requireHeld(); // C1
     if (kind === "closing") requireRoom(parts);
   };
   const { runId, step, started, plan, signal, memory } = parts;

@@ -2,7 +2,7 @@ import { existsSync, statSync, watch } from "node:fs";
 import { mkdir, readFile, truncate } from "node:fs/promises";
 import { dirname } from "node:path";
 import { syncDirectory, writeFileAtomic } from "../../support/atomic-file.ts";
-import { type HeldLock, tryLock } from "./exclusive-lock.ts";
+import { type HeldLock, replaceLock, tryLock } from "./exclusive-lock.ts";
 import { removeStale } from "./stale-files.ts";
 
 /** Where the engine keeps what outlives its process. The machine's own files, or a disk that a simulation can crash. */
@@ -21,6 +21,8 @@ export interface StateFiles {
   identity(path: string): string | null;
   /** Dies with its holder. Null when somebody has it. */
   lock(path: string): HeldLock | null;
+  /** A lock on a new file in its place: whoever holds the one before finds another identity there. Durable. */
+  replaceLock(path: string): Promise<HeldLock>;
   /** Calls, sooner or later or not at all, after the file of that name in the folder has changed. */
   watch(folder: string, name: string, call: () => void): Disposable;
 }
@@ -53,6 +55,11 @@ export const systemFiles: StateFiles = {
     return found === undefined ? null : `${found.dev}:${found.ino}`;
   },
   lock: (path) => tryLock(path),
+  async replaceLock(path) {
+    const lock = replaceLock(path);
+    await syncDirectory(dirname(path));
+    return lock;
+  },
   watch: watchFile,
 };
 

@@ -4,6 +4,8 @@ import { NO_PREVIOUS, seal, unsealed } from "../../../src/engine/journal/journal
 import { openSession } from "../../../src/engine/open-session.ts";
 import { haltedWork, pendingWork } from "../../../src/engine/pending-work.ts";
 import type { RunSession } from "../../../src/engine/run-session.ts";
+import { holdRun } from "../../../src/engine/state/run-hold.ts";
+import { lockRun } from "../../../src/engine/state/run-owner.ts";
 import { engineBench, requestFor } from "../../support/engine-bench.ts";
 import { FakeTime } from "../../support/engine-fake-time.ts";
 import { memoryJournal } from "../../support/engine-memory-journal.ts";
@@ -74,7 +76,9 @@ async function found(written: readonly Written[], look: (session: RunSession) =>
     journal.push(seal(unsealed(event, { seq: journal.length + 1, run: RUN, epoch: 1, prev, ...at })).record);
   }
   await using bench = await engineBench({ time, deps: { openJournal: () => Promise.resolve(memoryJournal()) } });
-  const request = { runId: RUN, dir: bench.deps.state.root, plan: PLAN, epoch: 2, lease: null, journal };
+  const dir = bench.deps.state.root;
+  using hold = holdRun(await lockRun(dir), RUN);
+  const request = { runId: RUN, dir, plan: PLAN, epoch: 2, hold, lease: null, journal };
   const open = await openSession(request, bench.deps);
   look(open.session);
   await open.close();
