@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { DatabaseRef } from "../drills/database-ref.ts";
+import { StepError } from "../drills/step-error.ts";
 import type { Session } from "../steps/ports/postgres.ts";
 import type { SystemFaults } from "../steps/ports/system-faults.ts";
 import { instant } from "../support/clock.ts";
@@ -52,11 +53,13 @@ export function replicationCut(deps: SystemFaultsDeps): ReplicationCut {
       await within(deps, { ...database, sandbox: null }, signal, async (session) => {
         const limit = AbortSignal.timeout(PATIENCE_MS);
         const patience = AbortSignal.timeout(LETTING_GO_MS);
+        let refused: StepError | null = null;
         // A standby lets go of it when it has read its settings again.
         while (await slotsLeft(session)) {
           signal.throwIfAborted();
+          if (limit.aborted && refused !== null) throw refused;
           if (limit.aborted) return;
-          if (patience.aborted) await endSenders(session);
+          if (patience.aborted && refused === null) refused = await endSenders(session);
           await delay(POLL_MS);
         }
       });
@@ -149,13 +152,22 @@ async function slotsLeft(session: Session): Promise<boolean> {
 
 /**
  * A receiver that waited for a new timeline goes on with its old connection, and so with the old slot, whatever its settings say by
- * then (walreceiver.c, WalRcvWaitForStartPosition). Its next connection asks for no slot of ours.
+ * then (walreceiver.c, WalRcvWaitForStartPosition). Its next connection asks for no slot of ours. Gives the error of a login that may
+ * not end it, which `pg_signal_backend` does not allow where it is a superuser's: a standby that is only slow lets go all the same.
  */
-async function endSenders(session: Session): Promise<void> {
-  await session.query(
-    `select pg_terminate_backend(active_pid) from pg_replication_slots where ${CUT_SLOTS} and active_pid is not null`,
-  );
+async function endSenders(session: Session): Promise<StepError | null> {
+  try {
+    await session.query(
+      `select pg_terminate_backend(active_pid) from pg_replication_slots where ${CUT_SLOTS} and active_pid is not null`,
+    );
+    return null;
+  } catch (error) {
+    if (error instanceof StepError && error.details["sqlstate"] === INSUFFICIENT_PRIVILEGE) return error;
+    throw error;
+  }
 }
+
+const INSUFFICIENT_PRIVILEGE = "42501";
 
 async function cutSlots(session: Session): Promise<readonly string[]> {
   const rows = await session.query<{ name: string }>(

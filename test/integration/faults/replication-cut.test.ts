@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Session } from "../../../src/steps/ports/postgres.ts";
@@ -156,6 +157,33 @@ describe("a cut of the replication", () => {
     await using a = await scene.ha.session("a");
     expect(await one(a, "select count(*) from pg_replication_slots where slot_name like 'firedrill%'")).toBe("0");
     await holder.ended;
+    await caughtUp("c");
+  });
+
+  test("a login that may not end it waits until it lets go by itself", async () => {
+    await using a = await scene.ha.session("a");
+    for (const statement of [
+      "create role drill login replication password 'drill'",
+      "grant pg_monitor, pg_signal_backend to drill",
+      "grant alter system on parameter primary_slot_name to drill",
+      "grant execute on function pg_reload_conf() to drill",
+    ])
+      await a.query(statement);
+    await caughtUp("c");
+    const file = join(scene.runDir, "password");
+    await writeFile(file, "drill", { mode: 0o600 });
+    const credentials = { user: "drill", password: `file:${file}`, database: "postgres", replication: null };
+    const ctx = scene.context({ system: { ...scene.system, credentials } });
+    await runStep(replicationCutStep(scene), { standby: "c" }, ctx);
+    await using holder = await holdSlot(scene, "a", "firedrill_cut_held");
+    const log = join(scene.ha.dir, "a/server.log");
+    const letGo = async (): Promise<void> => {
+      while (!/to terminate process|superuser to terminate/u.test(await readFile(log, "utf8")))
+        await new Promise((resolve) => setImmediate(resolve));
+      await holder[Symbol.asyncDispose]();
+    };
+    const [proofs] = await Promise.all([scene.cleanUp(ctx), letGo()]);
+    expect(proofs).toHaveLength(1);
     await caughtUp("c");
   });
 
