@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeCliLab } from "../support/cli-lab.ts";
-import type { Pace } from "../support/kill-going-on.ts";
 import {
   drawRestore,
   killedRestoreText,
   killRestore,
+  paceOfRestore,
   restoreFaults,
   type RestoreScene,
   restoreScene,
@@ -15,18 +15,11 @@ import { seedsOf } from "../support/seeded.ts";
 const ROUNDS = 40;
 
 let scene: RestoreScene;
-let pace: Pace;
-beforeAll(async () => {
-  scene = await restoreScene(await makeCliLab());
-  const never = { after: Number.POSITIVE_INFINITY, delayMs: 0 };
-  const whole = await killRestore(scene, { seed: 0, instant: never, victim: "nothing else", then: [] });
-  expect(restoreFaults(whole)).toEqual([]);
-  const took = whole.result?.durations.run;
-  pace = { records: whole.records.length, ms: took?.status === "measured" ? took.valueUs / 1000 : 0 };
-});
+beforeAll(async () => void (scene = await restoreScene(await makeCliLab())));
 afterAll(() => scene.lab[Symbol.asyncDispose]());
 
 test(`restores whose orchestrator is killed at ${ROUNDS} random instants, some of them with the restored server`, async () => {
+  const pace = await paceOfRestore(scene);
   const failed: string[] = [];
   let kills = 0;
   for (const seed of seedsOf(ROUNDS)) {

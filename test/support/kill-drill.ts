@@ -70,15 +70,22 @@ async function killed(ha: HaCluster, round: KillRound, truth: TruthDesk): Promis
   const desk = await failoverDesk(ha, { ...book, text }, params);
   await using watch = await watchWrites(ha);
   const struck = await strike(ha, desk, round);
-  const gone = struck.kills === 0 ? struck : await goOn(desk.state, desk.runId(), round.then);
+  const gone = struck.kills === 0 ? struck : await goOn(desk.state, desk.runId(), round.recovery);
   await startAgain(ha, struck.server);
   const cleans = [await desk.firedrill("clean"), await desk.firedrill("clean")] as const;
   const after = await aftermath(ha, desk.state, await ledgerOf(desk));
   for (const node of after.writable) await watch.untilAcknowledged(node);
   const result = desk.runId() === "" ? null : await desk.result();
   return {
-    ...{ ha, before, desk, truth, round, after, cleans, result },
     ...struck,
+    ha,
+    before,
+    desk,
+    truth,
+    round,
+    after,
+    cleans,
+    result,
     kills: struck.kills + (gone === struck ? 0 : gone.kills),
     end: gone.end,
     acks: watch.acks(),

@@ -81,7 +81,7 @@ function verdictFaults(drill: KilledDrill): readonly string[] {
     return faults([!drill.recorded.some(({ type }) => type === "run.started"), "a run that began is gone"]);
   const first = result.reasons[0]?.rule ?? "none";
   const why = whyNot(drill, result, first);
-  const ended = drill.kills === 0 || drill.round.then.at(-1)?.how === "resume" ? end.code : result.exitCode;
+  const ended = drill.kills === 0 || drill.round.recovery.at(-1)?.how === "resume" ? end.code : result.exitCode;
   return faults(
     [why === null, `${result.result} (${first}: ${result.reasons[0]?.message}): ${why}`],
     [ended === result.exitCode || ended === BAD_INPUT, `exit ${ended} for ${result.result}: ${end.stderr}`],
@@ -105,7 +105,7 @@ function whyNot(drill: KilledDrill, result: RunResult, rule: string): string | n
     case "inconclusive":
       return canary || server !== null ? null : "everything could be measured";
     case "aborted":
-      return round.then.some(({ how }) => how === "clean") && rule === "HALTED" ? null : "nobody has stopped it";
+      return round.recovery.some(({ how }) => how === "clean") && rule === "HALTED" ? null : "nobody has stopped it";
     case "error":
       if (rule === "STEP_IN_DOUBT") return server !== null || inSwitchover(drill) ? null : "nothing was in doubt";
       if (rule === "STEP_BROKE") return server !== null || canary ? null : "no step had a reason to break";
@@ -132,10 +132,10 @@ function whyNotMissed(drill: KilledDrill, { objectives }: RunResult): string | n
 }
 
 /** Between the old primary's shutdown and the promotion nobody can tell what is meant to come next. */
-function inSwitchover({ round: { playbook, then }, recorded }: KilledDrill): boolean {
+function inSwitchover({ round: { playbook, recovery }, recorded }: KilledDrill): boolean {
   const steps = recorded.filter(({ data }) => data["step"] === "switch").map(({ type }) => type);
   const began = steps.includes("step.started") && !steps.includes("step.succeeded");
-  return playbook === "switchover-replica" && (began || then.length > 1);
+  return playbook === "switchover-replica" && (began || recovery.length > 1);
 }
 
 /** V4 */

@@ -15,7 +15,7 @@ export interface KillRound {
   readonly victim: Victim;
   /** Whether a supervisor starts a killed server again before anybody goes on with the run; else a person does when all is over. */
   readonly supervised: boolean;
-  readonly then: readonly GoingOn[];
+  readonly recovery: readonly GoingOn[];
 }
 
 export function drawRound(seed: number, paceOf: (playbook: ShippedFailover) => Pace): KillRound {
@@ -26,12 +26,20 @@ export function drawRound(seed: number, paceOf: (playbook: ShippedFailover) => P
   const instant = drawInstant(draw, pace);
   const dying = draw.pick<Victim>("writers", "prober", "both canaries", "primary", "primary", "standby");
   const victim = draw.pick("nothing else", dying);
-  return { seed, playbook, nodes, instant, victim, supervised: draw.pick(true, false), then: drawGoingOn(draw, pace) };
+  return {
+    seed,
+    playbook,
+    nodes,
+    instant,
+    victim,
+    supervised: draw.pick(true, false),
+    recovery: drawGoingOn(draw, pace),
+  };
 }
 
 /** For people, in one line. */
-export function roundText({ seed, playbook, nodes, instant, victim, supervised, then }: KillRound): string {
+export function roundText({ seed, playbook, nodes, instant, victim, supervised, recovery }: KillRound): string {
   const again = supervised ? ", started again at once" : ", started again at the end";
   const also = `${victim}${victim === "primary" || victim === "standby" ? again : ""}`;
-  return `seed ${seed}: ${playbook}, ${nodes} nodes, killed at ${instantText(instant)} with ${also}; ${goingOnText(then)}`;
+  return `seed ${seed}: ${playbook}, ${nodes} nodes, killed at ${instantText(instant)} with ${also}; ${goingOnText(recovery)}`;
 }

@@ -48,7 +48,7 @@ export async function paceOf(template: HaTemplate, playbook: ShippedFailover): P
     instant: never,
     victim: "nothing else",
     supervised: false,
-    then: [],
+    recovery: [],
   };
   await killDrill(template, round, async (drill) => {
     expect(faultsOf(drill)).toEqual([]);
@@ -65,7 +65,7 @@ function promotedIn({ recorded, round, kills, result }: KilledDrill): Promoted {
   const steps = recorded.filter(({ data }) => data["step"] === "promote" || data["step"] === "switch");
   const passed = result?.result === "passed" || result?.result === "passed_with_deviations";
   if (kills === 0 || passed || steps.some(({ type }) => type === "step.succeeded")) return "yes";
-  return steps.length === 0 && round.then.every(({ how }) => how === "clean") ? "no" : "either";
+  return steps.length === 0 && round.recovery.every(({ how }) => how === "clean") ? "no" : "either";
 }
 
 function textOf({ kills, result, server, truth }: KilledDrill): string {

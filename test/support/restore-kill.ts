@@ -1,6 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { readdirSync, readFileSync, readlinkSync, realpathSync } from "node:fs";
 import { join } from "node:path";
+import { expect } from "vitest";
 import { type RunResult, runResultSchema } from "../../src/drills/result.ts";
 import { findProcesses, killFound } from "../../src/support/processes.ts";
 import { type CliLab, PROJECT } from "./cli-lab.ts";
@@ -16,18 +17,18 @@ export interface RestoreRound {
   readonly instant: KillInstant;
   /** What dies with it: the restored server; that and the watchdog of its sandbox. */
   readonly victim: "nothing else" | "server" | "sandbox";
-  readonly then: readonly GoingOn[];
+  readonly recovery: readonly GoingOn[];
 }
 
 export function drawRestore(seed: number, pace: Pace): RestoreRound {
   const draw = seeded(seed);
   const instant = drawInstant(draw, pace);
   const victim = draw.pick("nothing else", "nothing else", "server", "sandbox");
-  return { seed, instant, victim, then: drawGoingOn(draw, pace) };
+  return { seed, instant, victim, recovery: drawGoingOn(draw, pace) };
 }
 
-export function restoreText({ seed, instant, victim, then }: RestoreRound): string {
-  return `seed ${seed}: restore-latest, killed at ${instantText(instant)} with ${victim}; ${goingOnText(then)}`;
+export function restoreText({ seed, instant, victim, recovery }: RestoreRound): string {
+  return `seed ${seed}: restore-latest, killed at ${instantText(instant)} with ${victim}; ${goingOnText(recovery)}`;
 }
 
 /** The lab's backups, and what is known of their content without any drill. */
@@ -86,17 +87,30 @@ export async function killRestore(scene: RestoreScene, round: RestoreRound): Pro
   const died = hit ? killSandbox(state, round.victim) : 0;
   const recorded = recordsIn(state);
   const runId = readdirSync(join(state, "runs")).join();
-  const gone = hit ? await goOn(state, runId, round.then) : { kills: 0, end: await run.ended };
+  const gone = hit ? await goOn(state, runId, round.recovery) : { kills: 0, end: await run.ended };
   const clean = (): Promise<CliEnd> => firedrill(["clean", "--state", state], { cwd: home });
   const cleans = [await clean(), await clean()] as const;
   return {
-    ...{ round, scene, recorded, died, cleans },
+    round,
+    scene,
+    recorded,
+    died,
+    cleans,
     kills: (hit ? 1 : 0) + gone.kills,
     end: gone.end,
     records: recordsIn(state),
     result: await resultIn(state),
     left: leftBy(state),
   };
+}
+
+/** Nobody kills it; all that holds for the others must hold for it too. */
+export async function paceOfRestore(scene: RestoreScene): Promise<Pace> {
+  const instant = { after: Number.POSITIVE_INFINITY, delayMs: 0 };
+  const whole = await killRestore(scene, { seed: 0, instant, victim: "nothing else", recovery: [] });
+  expect({ faults: restoreFaults(whole), result: whole.result?.result }).toEqual({ faults: [], result: "passed" });
+  const took = whole.result?.durations.run;
+  return { records: whole.records.length, ms: took?.status === "measured" ? took.valueUs / 1000 : 0 };
 }
 
 /** The shipped one, with another look at the content; the sweep may take longer than its limits of age. */
@@ -162,7 +176,7 @@ export function restoreFaults(killed: KilledRestore): readonly string[] {
   const why = result === null ? null : (whyNot(killed, result) ?? ageFault(killed, result));
   const verdict = `${result?.result} (${result?.reasons[0]?.rule}: ${result?.reasons[0]?.message}): ${why}`;
   const ends: readonly (number | null)[] = [result?.exitCode ?? 0, 2];
-  const resumed = killed.kills === 0 || killed.round.then.at(-1)?.how === "resume";
+  const resumed = killed.kills === 0 || killed.round.recovery.at(-1)?.how === "resume";
   const checks: readonly (readonly [boolean, string])[] = [
     [result !== null || recorded.length === 0, "a run that began is gone"],
     [why === null, verdict],
@@ -186,7 +200,7 @@ function whyNot(
     case "passed_with_deviations":
       return lostIt && !succeeded(...CHECKS)(recorded) ? "its server died before it was checked" : null;
     case "aborted":
-      return kills > 0 && round.then.some(({ how }) => how === "clean") && rule === "HALTED"
+      return kills > 0 && round.recovery.some(({ how }) => how === "clean") && rule === "HALTED"
         ? null
         : "nobody has stopped it";
     case "inconclusive":

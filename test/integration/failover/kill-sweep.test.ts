@@ -25,20 +25,20 @@ const FAILOVERS: readonly Omit<KillRound, "seed">[] = [
     playbook: "failover-replica",
     instant: { after: "promote", delayMs: 15 },
     victim: "both canaries",
-    then: [resume],
+    recovery: [resume],
   },
   {
     ...common,
     playbook: "failover-replica",
     instant: { after: "service", delayMs: 0 },
     victim: "primary",
-    then: [killed(resume, 600), clean],
+    recovery: [killed(resume, 600), clean],
   },
   {
     ...common,
     playbook: "switchover-replica",
     instant: { after: "switch", delayMs: 150 },
-    then: [killed(resume, 500), resume],
+    recovery: [killed(resume, 500), resume],
   },
   {
     ...common,
@@ -47,13 +47,13 @@ const FAILOVERS: readonly Omit<KillRound, "seed">[] = [
     instant: { after: "rebuild", delayMs: 100 },
     victim: "standby",
     supervised: true,
-    then: [resume],
+    recovery: [resume],
   },
 ];
 
 const RESTORES: readonly Omit<RestoreRound, "seed">[] = [
-  { instant: { after: "restore", delayMs: 250 }, victim: "sandbox", then: [resume] },
-  { instant: { after: "indexes", delayMs: 0 }, victim: "server", then: [killed(clean, 400), clean] },
+  { instant: { after: "restore", delayMs: 250 }, victim: "sandbox", recovery: [resume] },
+  { instant: { after: "indexes", delayMs: 0 }, victim: "server", recovery: [killed(clean, 400), clean] },
 ];
 
 describe("a failover whose orchestrator is killed: one promotion, one primary, the true loss, nothing left", () => {
