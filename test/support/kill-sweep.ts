@@ -52,9 +52,9 @@ export async function paceOf(template: HaTemplate, playbook: ShippedFailover): P
   };
   await killDrill(template, round, async (drill) => {
     expect(faultsOf(drill)).toEqual([]);
-    expect(drill.result?.result).toBe(
-      playbook === "failover-data-loss" ? expect.stringMatching(/passed|failed/u) : "passed",
-    );
+    // The cut loses what the RPO allows, or a little more on a slow machine.
+    const fits = playbook === "failover-data-loss" ? ["passed", "failed"] : ["passed"];
+    expect(fits).toContain(drill.result?.result);
     const took = drill.result?.durations.run;
     pace = { records: recordsIn(drill.desk.state).length, ms: took?.status === "measured" ? took.valueUs / 1000 : 0 };
   });
