@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { makeCliLab } from "../support/cli-lab.ts";
+import { recordText } from "../support/kill-instant.ts";
 import {
   drawRestore,
   killedRestoreText,
@@ -28,12 +29,7 @@ test(`restores whose orchestrator is killed at ${ROUNDS} random instants, some o
     const faults = restoreFaults(killed);
     kills += killed.kills;
     process.stdout.write(`${restoreText(round)}: ${killedRestoreText(killed)}\n`);
-    if (faults.length > 0)
-      failed.push(
-        [restoreText(round), ...faults, ...killed.records.map((record) => JSON.stringify(record).slice(0, 400))].join(
-          "\n",
-        ),
-      );
+    if (faults.length > 0) failed.push([restoreText(round), ...faults, ...killed.records.map(recordText)].join("\n"));
   }
   process.stdout.write(`${kills} kills of orchestrators, ${failed.length} rounds with a fault\n`);
   expect(failed, "FIREDRILL_SEED=<seed> npm run verify:long -- kill-sweep-postgres-restore repeats one").toEqual([]);

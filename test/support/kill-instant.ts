@@ -81,3 +81,8 @@ export function recordsIn(state: string): readonly CliEvent[] {
 export function instantText({ after, delayMs }: KillInstant): string {
   return `${typeof after === "number" ? `record ${after}` : `step ${after}`} + ${delayMs} ms`;
 }
+
+/** For people who look for what went wrong. */
+export function recordText({ seq, type, data }: CliEvent): string {
+  return `${seq} ${type} ${JSON.stringify(data).slice(0, 300)}`;
+}

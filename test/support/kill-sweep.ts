@@ -5,7 +5,7 @@ import type { ShippedFailover } from "./failover-run.ts";
 import { type KilledDrill, killDrill } from "./kill-drill.ts";
 import { faultsOf } from "./kill-faults.ts";
 import type { Pace } from "./kill-going-on.ts";
-import { recordsIn } from "./kill-instant.ts";
+import { recordsIn, recordText } from "./kill-instant.ts";
 import type { KillRound } from "./kill-round.ts";
 
 /** Of the clusters that are swept. */
@@ -79,12 +79,9 @@ function textOf({ kills, result, server, truth }: KilledDrill): string {
 
 /** What is needed to understand a round that went wrong. */
 function storyOf({ desk, recorded, result, end, cleans, after, killedUs }: KilledDrill): string {
-  const records = recordsIn(desk.state).map(
-    ({ seq, type, data }) => `${seq} ${type} ${JSON.stringify(data).slice(0, 300)}`,
-  );
   return [
     `killed at ${killedUs} us, with ${recorded.length} records`,
-    ...records,
+    ...recordsIn(desk.state).map(recordText),
     JSON.stringify(result?.reasons, null, 1),
     `end: ${end.code} ${end.stderr.slice(-2000)}`,
     `clean: ${cleans[0].stdout}${cleans[0].stderr}`,

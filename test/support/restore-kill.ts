@@ -189,12 +189,13 @@ export function restoreFaults(killed: KilledRestore): readonly string[] {
 }
 
 function whyNot(
-  { round, died, recorded, kills }: KilledRestore,
+  { round, died, recorded, records, kills }: KilledRestore,
   { result, reasons, cleanup }: RunResult,
 ): string | null {
-  const rule = reasons[0]?.rule;
+  const { rule, steps } = reasons[0] ?? { rule: "none", steps: [] };
   const lostIt = died > 0 && succeeded("restore")(recorded);
-  if (cleanup.status !== "verified") return "it was not cleaned up";
+  const planned = records.some(({ type }) => type === "resource.planned");
+  if (cleanup.status !== (planned ? "verified" : "nothing_created")) return `its cleanup is ${cleanup.status}`;
   switch (result) {
     case "passed":
     case "passed_with_deviations":
@@ -208,7 +209,7 @@ function whyNot(
     case "error":
       return died > 0 && rule === "STEP_BROKE" ? null : "nothing had a reason to break";
     case "failed":
-      return "the backup is sound";
+      return lostIt && steps.join() === "hold" ? null : "the backup is sound";
     default:
       return result satisfies never;
   }
