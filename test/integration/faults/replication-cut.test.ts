@@ -160,8 +160,10 @@ describe("a cut of the replication", () => {
     await caughtUp("c");
   });
 
-  test("a login that may not end it waits until it lets go by itself", async () => {
+  test("where the login may not end it, the standbys are made to connect anew, and it is waited for", async () => {
     await using a = await scene.ha.session("a");
+    await using b = await scene.ha.session("b");
+    const receiver = "select pid from pg_stat_wal_receiver";
     for (const statement of [
       "create role drill login replication password 'drill'",
       "grant pg_monitor, pg_signal_backend to drill",
@@ -182,9 +184,13 @@ describe("a cut of the replication", () => {
         await new Promise((resolve) => setImmediate(resolve));
       await holder[Symbol.asyncDispose]();
     };
+    const before = await one(b, receiver);
     const [proofs] = await Promise.all([scene.cleanUp(ctx), letGo()]);
     expect(proofs).toHaveLength(1);
+    await a.query("insert into written values (3)");
+    await caughtUp("b");
     await caughtUp("c");
+    expect(await one(b, receiver)).not.toBe(before);
   });
 
   test("it is also undone at a standby that was promoted meanwhile", async () => {
