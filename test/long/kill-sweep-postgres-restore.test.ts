@@ -5,7 +5,6 @@ import {
   drawRestore,
   killedRestoreText,
   killRestore,
-  paceOfRestore,
   restoreFaults,
   type RestoreScene,
   restoreScene,
@@ -20,11 +19,11 @@ beforeAll(async () => void (scene = await restoreScene(await makeCliLab())));
 afterAll(() => scene.lab[Symbol.asyncDispose]());
 
 test(`restores whose orchestrator is killed at ${ROUNDS} random instants, some of them with the restored server`, async () => {
-  const pace = await paceOfRestore(scene);
+  const seeds = seedsOf(ROUNDS);
   const failed: string[] = [];
   let kills = 0;
-  for (const seed of seedsOf(ROUNDS)) {
-    const round = drawRestore(seed, pace);
+  for (const seed of seeds) {
+    const round = drawRestore(seed);
     const killed = await killRestore(scene, round);
     const faults = restoreFaults(killed);
     kills += killed.kills;
@@ -32,5 +31,7 @@ test(`restores whose orchestrator is killed at ${ROUNDS} random instants, some o
     if (faults.length > 0) failed.push([restoreText(round), ...faults, ...killed.records.map(recordText)].join("\n"));
   }
   process.stdout.write(`${kills} kills of orchestrators, ${failed.length} rounds with a fault\n`);
+  // An instant may lie after a drill's end: not too many of them.
+  expect(kills).toBeGreaterThanOrEqual(seeds.length / 2);
   expect(failed, "FIREDRILL_SEED=<seed> npm run verify:long -- kill-sweep-postgres-restore repeats one").toEqual([]);
 });

@@ -1,10 +1,8 @@
 import { expect } from "vitest";
 import type { HaTemplate } from "./ha-cluster.ts";
 import { type Promoted, requireSound } from "./interrupted-drill.ts";
-import type { ShippedFailover } from "./failover-run.ts";
 import { type KilledDrill, killDrill } from "./kill-drill.ts";
 import { faultsOf } from "./kill-faults.ts";
-import type { Pace } from "./kill-going-on.ts";
 import { recordsIn, recordText } from "./kill-instant.ts";
 import type { KillRound } from "./kill-round.ts";
 
@@ -35,30 +33,6 @@ export async function sweptRound(template: HaTemplate, round: KillRound): Promis
     const what = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { ...swept, fault: `${what}\n${story}` };
   }
-}
-
-/** Nobody kills it; all that holds for the others must hold for it too. */
-export async function paceOf(template: HaTemplate, playbook: ShippedFailover): Promise<Pace> {
-  let pace: Pace = { records: 0, ms: 0 };
-  const never = { after: Number.POSITIVE_INFINITY, delayMs: 0 };
-  const round: KillRound = {
-    seed: 0,
-    playbook,
-    nodes: 2,
-    instant: never,
-    victim: "nothing else",
-    supervised: false,
-    recovery: [],
-  };
-  await killDrill(template, round, async (drill) => {
-    expect(faultsOf(drill)).toEqual([]);
-    // The cut loses what the RPO allows, or a little more on a slow machine.
-    const fits = playbook === "failover-data-loss" ? ["passed", "failed"] : ["passed"];
-    expect(fits).toContain(drill.result?.result);
-    const took = drill.result?.durations.run;
-    pace = { records: recordsIn(drill.desk.state).length, ms: took?.status === "measured" ? took.valueUs / 1000 : 0 };
-  });
-  return pace;
 }
 
 function promotedIn({ recorded, round, kills, result }: KilledDrill): Promoted {
