@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { type CliEvent, eventSchema, type Running } from "./cli-run.ts";
 
-/** When an orchestrator is killed: so long after the journal of its run had so many records, or this step had begun. */
+/** When an orchestrator is killed: so long after the journal of its run had so many records, or this step had begun, or a fact of this kind stood there. */
 export interface KillInstant {
   readonly after: number | string;
   readonly delayMs: number;
@@ -27,9 +27,13 @@ export async function killAt(running: Running, state: string, { after, delayMs }
 }
 
 const begun =
-  (step: string) =>
+  (name: string) =>
   (events: readonly CliEvent[]): boolean =>
-    events.some(({ type, data }) => type === "step.started" && data["step"] === step);
+    events.some(
+      ({ type, data: { step, fact } }) =>
+        (type === "step.started" && step === name) ||
+        (type === "fact" && JSON.stringify(fact).includes(`"kind":"${name}"`)),
+    );
 
 interface GrowingJournal extends Disposable {
   /** All whole records so far. */
@@ -79,7 +83,7 @@ export function recordsIn(state: string): readonly CliEvent[] {
 }
 
 export function instantText({ after, delayMs }: KillInstant): string {
-  return `${typeof after === "number" ? `record ${after}` : `step ${after}`} + ${delayMs} ms`;
+  return `${typeof after === "number" ? `record ${after}` : after} + ${delayMs} ms`;
 }
 
 /** For people who look for what went wrong. */

@@ -37,7 +37,7 @@ const FAILOVERS: readonly Omit<KillRound, "seed">[] = [
   {
     ...common,
     playbook: "switchover-replica",
-    instant: { after: "switch", delayMs: 150 },
+    instant: { after: "promotion", delayMs: 20 },
     recovery: [killed(resume, 500), resume],
   },
   {
