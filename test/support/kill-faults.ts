@@ -109,7 +109,7 @@ function whyNot(drill: KilledDrill, result: RunResult, rule: string): string | n
       if (rule === "OBJECTIVE_MISSED" && server === null) return whyNotMissed(drill, result);
       return server === null ? "only a server's death explains that" : null;
     case "inconclusive":
-      return canary || server !== null ? null : "everything could be measured";
+      return canary || server !== null || isTooClose(result) ? null : "everything could be measured";
     case "aborted":
       return round.recovery.some(({ how }) => how === "clean") && rule === "HALTED" ? null : "nobody has stopped it";
     case "error":
@@ -119,6 +119,12 @@ function whyNot(drill: KilledDrill, result: RunResult, rule: string): string | n
     default:
       return result.result satisfies never;
   }
+}
+
+/** A busy machine kept the writers waiting before T0, or the loss lies about where the limit does. */
+function isTooClose({ loss: { lostAcknowledged: lost }, objectives: { rpo } }: RunResult): boolean {
+  const silent = lost.status !== "measured" && lost.reason.startsWith(SILENT);
+  return rpo.verdict === "not_measured" && (silent || rpo.reason.includes("lies on both sides of the target"));
 }
 
 function whyNotPassed(drill: KilledDrill, { loss: { lostAcknowledged: lost }, cleanup }: RunResult): string | null {
