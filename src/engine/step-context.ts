@@ -78,6 +78,7 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
     marks: () => [...memory.marks],
     traffic: () => memory.traffic,
     replication: () => memory.replication,
+    promotion: () => memory.promotion,
     fenced: () => [...memory.fenced],
     mark: (mark) => record({ type: "mark", data: mark }),
     fact: (fact) => record({ type: "fact", data: { step: step.id, fact } }),
