@@ -21,6 +21,8 @@ export interface Work {
   readonly keep: boolean;
 }
 
+// A run that comes neither to its point nor to its end, left behind by a test that was stopped, must not stay for ever.
+setTimeout(() => process.exit(1), 600_000).unref();
 // Who is killed writes no cache at its end.
 flushCompileCache();
 const [workFile = ""] = process.argv.slice(2);
