@@ -192,6 +192,9 @@ export function fakeFaults(world: World): Faults {
   const cuts: Faults["undo"]["replication"] = {
     port,
     undo: (locator) => world.change((state) => void (nodeIn(state, cutNode(locator)).cut = false)),
+    async reconnect() {
+      await world.look();
+    },
     async dropSlots() {
       await world.look();
     },
