@@ -118,6 +118,8 @@ const BEGINNING_MS = 60_000;
 
 async function isBeginning(dir: string, { clock }: EngineDeps): Promise<boolean> {
   if (existsSync(journalPath(dir))) return false;
+  // Throws where a journal is known to have been.
+  await readJournalToAct(journalPath(dir));
   // Its birth: looking at its locks changes a folder's other times.
   return clock.wallUs() / 1000 - (await stat(dir)).birthtimeMs < BEGINNING_MS;
 }
