@@ -198,8 +198,8 @@ class Simulation {
     if (!goesOn()) return;
     this.#turns += 1;
     must(this.#turns < LONGEST_TURNS, "the run does not end");
-    must(this.#time.step(), "nothing is due any more, and the run has not ended");
     this.#process?.tick("between two events");
+    if (goesOn()) must(this.#time.step(), "nothing is due any more, and the run has not ended");
   }
 
   async #begin(process: SimProcess, fate: Chance): Promise<RunHandle> {
