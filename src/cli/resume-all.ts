@@ -5,14 +5,14 @@ import { formatWallUs } from "../support/format.ts";
 import type { App } from "../wire.ts";
 import { lookAtApp } from "./app.ts";
 import { writeReport } from "./drill.ts";
-import { EXIT_ERROR } from "./exit-code.ts";
+import { EXIT_DAMAGED, EXIT_ERROR, exitCodeFor } from "./exit-code.ts";
 import { type CliIo, printJson } from "./io.ts";
 import { flag, type Options, wholeNumber } from "./options.ts";
 import { oneLine } from "./terminal/plain-text.ts";
 
 const AT_A_TIME = 4;
 
-/** 0: every run that could go on has passed; 5: one could not go on; else the first exit code of a run that did not pass. */
+/** 0: every run that could go on has passed; 6: one has a damaged journal; 5: one could not go on; else the first of a run that did not pass. */
 export async function resumeAll(io: CliIo, options: Options): Promise<number> {
   const limit = wholeNumber(options, "limit", 1) ?? AT_A_TIME;
   const app = await lookAtApp(io, options);
@@ -64,7 +64,8 @@ function asJson(run: RecoveredRun): object {
 }
 
 function exitCode(runs: readonly RecoveredRun[]): number {
-  if (runs.some((run) => run.kind === "failed")) return EXIT_ERROR;
+  const failed = runs.flatMap((run) => (run.kind === "failed" ? [exitCodeFor(run.code)] : []));
+  if (failed.length > 0) return failed.includes(EXIT_DAMAGED) ? EXIT_DAMAGED : EXIT_ERROR;
   const codes = runs.map((run) => (run.kind === "finished" ? exitCodeOf(run.result, "enforce") : 0));
   return codes.find((code) => code !== 0) ?? 0;
 }

@@ -9,6 +9,7 @@
  *  A2  Its context is closed before its outcome is posted: an outcome is the last thing a step says.
  *  A3  To stop what is not at work (its process died) is to say that it has stopped.
  *  A4  A step that halts the run is told to stop at once: what it throws after that is how it stopped, not an error.
+ *  A5  To find out what a lost effect did while it is to stop has the grace period: what is not known by then is in doubt.
  */
 import type { ChartEvent } from "../drills/run-event.ts";
 import { requireCurrent } from "./guard-scope.ts";
@@ -58,6 +59,7 @@ export class Attempts {
       settled: Promise.resolve(),
     };
     this.#active.set(order.step, active);
+    if (order.mode === "find_out") this.#boundSearch(order, active);
     active.settled = this.#perform(attempt, order).then((event) => this.#end(order.step, active, event));
   }
 
@@ -66,11 +68,23 @@ export class Attempts {
     if (active === undefined || active.attempt !== attempt)
       return this.#post({ type: "step.stopped", data: { step, attempt } }); // A3
     const { timers, clock } = this.#session.deps;
+    active.disarm();
     const overdueMonoUs = clock.monoUs() + this.#session.limits.stopGraceMs * 1000;
     active.disarm = timers.at(overdueMonoUs, () =>
       this.#end(step, active, { type: "step.stop_overdue", data: { step, attempt } }),
     );
     active.controller.abort(abortError());
+  }
+
+  /** A5. Its deadline has passed, and nobody told it to stop: it was not at work then. */
+  #boundSearch({ step, started: { attempt } }: AttemptOrder, active: Active): void {
+    const { timers, clock } = this.#session.deps;
+    const { stopGraceMs } = this.#session.limits;
+    const message = `What it did before its orchestrator died could not be found out within ${stopGraceMs} ms.`;
+    active.disarm = timers.at(clock.monoUs() + stopGraceMs * 1000, () => {
+      this.#end(step, active, { type: "step.in_doubt", data: { step, attempt, message } });
+      active.controller.abort(abortError());
+    });
   }
 
   /** The run goes on without what is still at work. */

@@ -151,6 +151,7 @@ export const MUTATIONS: readonly Mutation[] = [
     "return;",
   ),
   attempts("A4 a step that halts the run is told to stop", "controller.abort(abortError()); // A4", ""),
+  attempts("A5 to find out has an end", 'if (order.mode === "find_out") this.#boundSearch(order, active);', ""),
   attempts(
     "a stop is told to the effect",
     "active.controller.abort(abortError());\n  }\n\n  /** The run goes on",

@@ -8,6 +8,8 @@ import { must } from "./violation.ts";
 interface Owed {
   readonly what: string;
   readonly dueUs: number;
+  /** How long it may take whoever takes the run over, from then on. */
+  readonly anewUs: number;
   /** Whether it has been done, or is not owed any more. */
   readonly met: () => boolean;
 }
@@ -29,8 +31,8 @@ export class Obligations {
   }
 
   /** `afterUs` from now. */
-  owe(what: string, afterUs: number, met: () => boolean): void {
-    this.#owed.push({ what, dueUs: this.#time.nowUs + afterUs, met });
+  owe(what: string, afterUs: number, met: () => boolean, anewUs = 0): void {
+    this.#owed.push({ what, dueUs: this.#time.nowUs + afterUs, anewUs, met });
   }
 
   /** Nobody could do anything for a while. */
@@ -41,9 +43,10 @@ export class Obligations {
   check(process: SimProcess | null): void {
     if (process === null || !process.alive || process.isStopped || this.#owed.length === 0) return;
     const now = this.#time.nowUs - SLACK_US;
-    if (!this.#owed.some(({ dueUs }) => now > Math.max(dueUs, this.#aliveSinceUs))) return;
+    const isLate = ({ dueUs, anewUs }: Owed): boolean => now > Math.max(dueUs, this.#aliveSinceUs + anewUs);
+    if (!this.#owed.some(isLate)) return;
     this.#owed = this.#owed.filter(({ met }) => !met());
-    const late = this.#owed.find(({ dueUs }) => now > Math.max(dueUs, this.#aliveSinceUs));
+    const late = this.#owed.find(isLate);
     must(
       late === undefined,
       `too late by ${Math.round((now + SLACK_US - (late?.dueUs ?? 0)) / 1000)} ms: ${late?.what ?? ""}`,
@@ -74,7 +77,10 @@ export class Obligations {
         const { step: id, attempt } = record.data;
         const over = (): boolean =>
           mirror.cleanupBegun || mirror.steps.get(id)?.state !== "running" || mirror.steps.get(id)?.attempt !== attempt;
-        return this.owe(`the end of ${id} after its deadline`, limitsForSimulation.stopGraceMs * 1000, over);
+        const graceUs = limitsForSimulation.stopGraceMs * 1000;
+        // What a dead process was to stop has stopped; only what has to be asked for takes time.
+        const anewUs = mirror.steps.get(id)?.step.idempotent === true ? 0 : graceUs;
+        return this.owe(`the end of ${id} after its deadline`, graceUs, over, anewUs);
       }
       case "step.retry_scheduled": {
         const { step: id, attempt } = record.data;
@@ -97,11 +103,7 @@ export class Obligations {
       case "step.guard_refused":
       case "phase.deadline_passed":
       case "run.halted":
-        return this.owe(
-          `cleanup after ${record.type}`,
-          limitsForSimulation.stoppingMs * 1000,
-          () => mirror.cleanupBegun,
-        );
+        return this.#oweTheEnd(record.type);
       case "cleanup.begun":
         return this.#oweCleanup(leftUs(record.data.deadlineMonoUs));
       case "cleanup.finished":
@@ -109,6 +111,11 @@ export class Obligations {
         return this.owe("the verdict", 0, () => mirror.finished !== null);
       default:
     }
+  }
+
+  #oweTheEnd(why: string): void {
+    const stoppingUs = limitsForSimulation.stoppingMs * 1000;
+    this.owe(`cleanup after ${why}`, stoppingUs, () => this.#mirror.cleanupBegun, stoppingUs);
   }
 
   #oweCleanup(afterUs: number): void {

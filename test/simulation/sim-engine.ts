@@ -122,7 +122,7 @@ function simGuard({ process, monitor, trouble, chance, fault, simPlan }: LifePar
     async check(step, plan, signal, scope) {
       if (process.alive) monitor.guards(step.id);
       await process.ask(`guards of ${step.id}`, own.between(1, 5000), () => undefined);
-      const how = own.weighted({ asks: 20, slow: 1, throws: trouble * 0.5, refuses: trouble * 0.5 });
+      const how = own.weighted({ asks: 20, slow: 1, throws: trouble, refuses: trouble });
       if (how !== "asks") fault(`a guard ${how}`);
       if (how === "throws") throw new Error("the guard broke");
       if (how === "refuses") return refused("not today");

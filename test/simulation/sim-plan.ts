@@ -32,7 +32,7 @@ const KINDS = {
 const MIX: Readonly<Record<PhaseName, Partial<Record<Kind, number>>>> = {
   prepare: { read: 3, make: 2, check: 2, approval: 1, once: 1, strike: 0.3 },
   disaster: { strike: 2, read: 1, once: 1 },
-  recover: { make: 3, once: 2, strike: 2, read: 1, approval: 0.7, blind: 0.5, check: 0.5 },
+  recover: { make: 3, once: 3, strike: 3, read: 1, approval: 0.7, blind: 0.5, check: 0.5 },
   verify: { check: 4, read: 1, make: 0.5 },
   hold: { hold: 1 },
   return: { strike: 1, make: 1, read: 1 },

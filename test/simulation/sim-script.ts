@@ -85,7 +85,7 @@ function endingOf({ role, uses }: PlanStep, trouble: number, chance: Chance): En
   return chance.weighted({
     done: 14,
     no: role === "check" && uses !== "drill/hold" ? bad * 2 : 0,
-    "looked at nothing": role === "check" ? bad * 0.5 : 0,
+    "looked at nothing": role === "check" ? bad : 0,
     transient: bad * 2,
     permanent: bad,
     timeout: bad * 0.5,

@@ -322,10 +322,10 @@ async function reconcile(ctx: StepContext, deps: StepsDeps): Promise<Reconciliat
   await process.ask(`ask about ${ctx.stepId}`, 0, () => undefined);
   monitor.begins(ctx, "reconcile", process);
   const chance = deps.chance.fork(`reconcile/${ctx.stepId}/${ctx.attempt}/${ctx.epoch}`);
-  const slow = chance.happens(trouble * 0.1);
+  const slow = chance.happens(trouble * 0.3);
   if (slow) fault("a reconcile is slow");
   await process.ask("the world is asked", slow ? 9_000_000 : 3000, () => undefined);
-  const answer = chance.weighted({ truth: 8, unknown: trouble * 0.7, throws: trouble * 0.7 });
+  const answer = chance.weighted({ truth: 4, unknown: trouble, throws: trouble });
   if (answer !== "truth") fault(`a reconcile does not know: ${answer}`);
   if (answer === "unknown") return { kind: "unknown", message: "the server does not answer" };
   if (answer === "throws") throw new FiredrillError("SIM_GONE", "the server is gone");

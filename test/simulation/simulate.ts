@@ -166,7 +166,7 @@ class Simulation {
     this.#session = null;
     const last = this.#lives >= MOST_LIVES;
     if (this.#mortal && !last && fate.happens(0.8))
-      process.dieAt = Math.ceil(fate.next() * (fate.happens(0.2) ? 40 : 400));
+      process.dieAt = Math.ceil(fate.next() * (fate.happens(this.#lives === 1 ? 0.1 : 0.4) ? 30 : 250));
     if (last) this.#disk.faults = { write: 0, sync: 0, replace: 0, slowSync: 0 };
     this.#trace(
       `--- life ${this.#lives}: ${this.#simPlan.plan.steps.length} steps, trouble ${this.#trouble.toFixed(2)}, dies at tick ${process.dieAt}`,
@@ -198,8 +198,8 @@ class Simulation {
     if (!goesOn()) return;
     this.#turns += 1;
     must(this.#turns < LONGEST_TURNS, "the run does not end");
-    must(this.#time.step(), "nothing is due any more, and the run has not ended");
     this.#process?.tick("between two events");
+    if (goesOn()) must(this.#time.step(), "nothing is due any more, and the run has not ended");
   }
 
   async #begin(process: SimProcess, fate: Chance): Promise<RunHandle> {

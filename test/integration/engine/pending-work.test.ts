@@ -3,10 +3,11 @@ import type { JournalRecord, RunEvent } from "../../../src/drills/run-event.ts";
 import { NO_PREVIOUS, seal, unsealed } from "../../../src/engine/journal/journal-record.ts";
 import { openSession } from "../../../src/engine/open-session.ts";
 import { haltedWork, pendingWork } from "../../../src/engine/pending-work.ts";
+import { RunLoop } from "../../../src/engine/run-loop.ts";
 import type { RunSession } from "../../../src/engine/run-session.ts";
 import { holdRun } from "../../../src/engine/state/run-hold.ts";
 import { lockRun } from "../../../src/engine/state/run-owner.ts";
-import { engineBench, requestFor } from "../../support/engine-bench.ts";
+import { engineBench, fakeStep, requestFor, untilStopped } from "../../support/engine-bench.ts";
 import { FakeTime } from "../../support/engine-fake-time.ts";
 import { memoryJournal } from "../../support/engine-memory-journal.ts";
 import { planOf } from "../../support/engine-plan.ts";
@@ -65,8 +66,18 @@ function resumed(boot: string, wallS: number, monoS: number): Written {
   return { boot, wallS, monoS, event: { type: "run.resumed", data: { epoch: 2, pid: 2, clockSuspect: true } } };
 }
 
+/** Non-idempotent, and the world does not answer. */
+const MUTE = fakeStep("test/mute", (ctx) => untilStopped(ctx), {
+  idempotent: false,
+  reconcile: () => new Promise(() => {}),
+});
+
 /** What a process of `boot-2`, 20 s after its begin and 30 s after the first record, finds on record. */
-async function found(written: readonly Written[], look: (session: RunSession) => void): Promise<void> {
+async function found(
+  written: readonly Written[],
+  look: (session: RunSession, time: FakeTime) => void | Promise<void>,
+  plan = PLAN,
+): Promise<void> {
   const time = new FakeTime(20_000_000, "boot-2");
   const firstWallUs = time.wallUs() - 30_000_000;
   const journal: JournalRecord[] = [];
@@ -75,12 +86,16 @@ async function found(written: readonly Written[], look: (session: RunSession) =>
     const prev = journal.at(-1)?.hash ?? NO_PREVIOUS;
     journal.push(seal(unsealed(event, { seq: journal.length + 1, run: RUN, epoch: 1, prev, ...at })).record);
   }
-  await using bench = await engineBench({ time, deps: { openJournal: () => Promise.resolve(memoryJournal()) } });
+  await using bench = await engineBench({
+    time,
+    steps: [MUTE],
+    deps: { openJournal: () => Promise.resolve(memoryJournal()) },
+  });
   const dir = bench.deps.state.root;
   using hold = holdRun(await lockRun(dir), RUN);
-  const request = { runId: RUN, dir, plan: PLAN, epoch: 2, hold, lease: null, journal };
+  const request = { runId: RUN, dir, plan, epoch: 2, hold, lease: null, journal };
   const open = await openSession(request, bench.deps);
-  look(open.session);
+  await look(open.session, time);
   await open.close();
 }
 
@@ -137,4 +152,26 @@ test("a run that is halted in the place of its dead process does not wait for a 
     const { actions } = haltedWork({ by: "recovery", reason: "died", who: null }, session);
     expect(actions).toEqual([{ type: "stopStep", step: "slow", attempt: 1 }]);
   });
+});
+
+test("what nobody can find out about a lost effect within the grace period is in doubt, also when its deadline had passed before", async () => {
+  const plan = planOf([{ id: "slow", uses: "test/mute", idempotent: false }]);
+  const late: Written = {
+    boot: "boot-2",
+    wallS: 29,
+    monoS: 19,
+    event: { type: "step.deadline_passed", data: { step: "slow", attempt: 1 } },
+  };
+  await found(
+    [...AT_WORK, resumed("boot-2", 15, 5), late],
+    async (session, time) => {
+      const run = new RunLoop(session).run(pendingWork(session));
+      await time.pass(9_000);
+      expect(session.state.steps.get("slow")?.state).toBe("stopping");
+      await time.pass(2_000);
+      expect(session.state.steps.get("slow")?.state).toBe("in_doubt");
+      await run;
+    },
+    plan,
+  );
 });
