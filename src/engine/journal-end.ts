@@ -35,7 +35,7 @@ export function journalEnd(path: string, runId: string): JournalEnd {
   return ended ? { kind: "ended", leftovers: null } : { kind: "unfinished" };
 }
 
-/** The last bytes, from a line's begin. */
+/** The last bytes, from a line's begin; one character for each. */
 function readTail(path: string): string | null {
   let file: number;
   try {
@@ -48,7 +48,7 @@ function readTail(path: string): string | null {
     const { size } = fstatSync(file);
     const bytes = Buffer.alloc(Math.min(size, TAIL_BYTES));
     const read = readSync(file, bytes, 0, bytes.length, size - bytes.length);
-    const text = bytes.toString("utf8", 0, read);
+    const text = bytes.toString("latin1", 0, read);
     return size > TAIL_BYTES ? text.slice(text.indexOf("\n") + 1) : text;
   } finally {
     closeSync(file);
@@ -71,8 +71,9 @@ function* verifiedFromEnd(tail: string): Generator<JournalRecord> {
 function verified(line: string): JournalRecord | null {
   try {
     // Decode boundary: the check below looks at form, hash and spelling; what comes before it is another line's affair.
-    const { seq, prev } = JSON.parse(line) as Pick<JournalRecord, "seq" | "prev">;
-    const check = checkLine(Buffer.from(line), { seq, prev });
+    const bytes = Buffer.from(line, "latin1");
+    const { seq, prev } = JSON.parse(bytes.toString("utf8")) as Pick<JournalRecord, "seq" | "prev">;
+    const check = checkLine(bytes, { seq, prev });
     return check.kind === "record" ? check.record : null;
   } catch {
     return null;
