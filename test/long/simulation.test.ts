@@ -27,7 +27,8 @@ test("every promise of the engine holds in a million simulated runs", { timeout:
   process.stdout.write(`\n${words}\n`);
   expect(all.broken, words).toEqual([]);
   expect(all.seeds).toBe(seeds);
-  if (seeds >= 10_000) expect(missing(all, seeds / 5000), words).toEqual([]);
+  // Fewer seeds are for a quick look.
+  expect(seeds < 10_000 ? [] : missing(all, seeds / 5000), words).toEqual([]);
 });
 
 test(
