@@ -64,7 +64,13 @@ playbookOptions(declare("run", "run a drill and judge it", () => import("./cli/r
       .choices(["enforce", "warn"])
       .default("enforce"),
   );
-declare("resume", "continue a run whose orchestrator died", () => import("./cli/resume.ts")).argument("<run>");
+declare("resume", "continue a run whose orchestrator died, or all of them", () => import("./cli/resume.ts"))
+  .argument("[run]", "run id")
+  .option("--all", "every run that has lost its orchestrator")
+  .option("--limit <n>", "with --all: at most so many at a time", "4")
+  .option("--take-over", "end an owner of the run that lives and does nothing, and take the run from it")
+  .option("--who <name>", "with --take-over: who asks, kept in the record")
+  .option("--reason <text>", "with --take-over: why, kept in the record");
 declare("list", "list runs, newest first", () => import("./cli/list.ts")).option(
   "--limit <n>",
   "at most this many",

@@ -1,6 +1,7 @@
-import { type CleanedResource, type CleanedRun, type CleanReport, cleanState } from "../engine/clean-state.ts";
+import type { CleanedResource, CleanedRun } from "../engine/clean-run.ts";
+import { type CleanReport, cleanState } from "../engine/clean-state.ts";
 import { lookAtApp } from "./app.ts";
-import { EXIT_ERROR } from "./exit-code.ts";
+import { EXIT_DAMAGED, EXIT_ERROR, exitCodeFor } from "./exit-code.ts";
 import { type CliIo, printJson } from "./io.ts";
 import { flag, type Options } from "./options.ts";
 import { oneLine } from "./terminal/plain-text.ts";
@@ -20,7 +21,14 @@ export async function command(io: CliIo, _args: readonly string[], options: Opti
         report.clean ? "clean\n" : "NOT clean\n",
       ].join(""),
     );
-  return report.clean ? 0 : EXIT_ERROR;
+  return exitCode(report);
+}
+
+/** Damage comes before what is left behind: the next `clean` may remove that, and never mends a journal. */
+function exitCode({ clean, runs }: CleanReport): number {
+  const damaged = runs.some((run) => run.kind === "failed" && exitCodeFor(run.code) === EXIT_DAMAGED);
+  if (damaged) return EXIT_DAMAGED;
+  return clean ? 0 : EXIT_ERROR;
 }
 
 function runText(run: CleanedRun): string {
@@ -32,7 +40,7 @@ function runText(run: CleanedRun): string {
     case "running":
       return `${run.runId}  is running; left alone\n`;
     case "failed":
-      return `${run.runId}  NOT finished: ${run.code} ${oneLine(run.message)}\n`;
+      return `${run.runId}  NOT finished: ${run.code} ${oneLine(run.message, 1000)}\n`;
     default:
       return run satisfies never;
   }

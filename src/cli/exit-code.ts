@@ -5,6 +5,9 @@ export const EXIT_INPUT = 2;
 /** The tool itself broke. The exit codes of runs are in `drills/result.ts`. */
 export const EXIT_ERROR = 5;
 
+/** A run's journal is damaged before its end: a person must look, and nothing was done from it. */
+export const EXIT_DAMAGED = 6;
+
 /** Codes of errors that mean "what you typed", not "what broke". */
 const INPUT_CODES: ReadonlySet<string> = new Set([
   "USAGE",
@@ -20,6 +23,7 @@ const INPUT_CODES: ReadonlySet<string> = new Set([
   "RUN_LOCKED",
   "HALTED",
   "SYSTEM_BUSY",
+  "OWNER_UNKNOWN",
   "CONFIRM_MISSING",
   "CONFIRM_WRONG",
   "NOT_READY",
@@ -29,6 +33,7 @@ const INPUT_CODES: ReadonlySet<string> = new Set([
   "APPROVAL_WHO",
   "HALT_WHO_AND_WHY",
   "STEP_UNKNOWN",
+  "DEFINITIONS_CHANGED",
   "PARAM_SYNTAX",
   "SYSTEM_NO_PRIMARY",
   "SYSTEM_NO_HEARTBEAT",
@@ -40,8 +45,14 @@ const INPUT_CODES: ReadonlySet<string> = new Set([
 
 export function exitCodeOf(error: unknown): number {
   if (error instanceof InputError) return EXIT_INPUT;
-  if (error instanceof FiredrillError && INPUT_CODES.has(error.code)) return EXIT_INPUT;
+  if (error instanceof FiredrillError) return exitCodeFor(error.code);
   return EXIT_ERROR;
+}
+
+/** Of a FiredrillError's code. */
+export function exitCodeFor(code: string): number {
+  if (code === "JOURNAL_DAMAGED") return EXIT_DAMAGED;
+  return INPUT_CODES.has(code) ? EXIT_INPUT : EXIT_ERROR;
 }
 
 /** One block of text for any error; a stack trace never reaches the user. */

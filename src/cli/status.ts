@@ -1,5 +1,5 @@
 import { haltInForce } from "../engine/halt-runs.ts";
-import { listRuns, type RunSummary } from "../engine/list-runs.ts";
+import { openRuns, type RunSummary } from "../engine/list-runs.ts";
 import { formatWallUs } from "../support/format.ts";
 import { lookAtApp } from "./app.ts";
 import { type CliIo, printJson } from "./io.ts";
@@ -11,9 +11,7 @@ export async function command(io: CliIo, _args: readonly string[], options: Opti
   const app = await lookAtApp(io, options);
   if (app === null) return tellNothing(io, options);
   const { state, clock } = app;
-  const open = (await listRuns(state.root, clock.bootId)).filter(
-    (run) => run.status !== "finished" || run.resources.length > 0,
-  );
+  const open = await openRuns(state.root, clock.bootId);
   const halt = await haltInForce(state.root);
   const found = (
     await Promise.all(
@@ -33,7 +31,10 @@ export async function command(io: CliIo, _args: readonly string[], options: Opti
   return 0;
 }
 
-function whatNext({ runId, status, resources }: RunSummary): string {
+function whatNext({ runId, status, resources, problem, owner, ownerStopped }: RunSummary): string {
+  if (status === "damaged") return `  ${runId} cannot be read, a person must look: ${oneLine(problem ?? "")}\n`;
+  if (ownerStopped && owner !== null)
+    return `  process ${owner.pid}, which runs it, is stopped: kill -CONT ${owner.pid}, or firedrill resume ${runId} --take-over\n`;
   if (status === "crashed")
     return `  ${runId} has lost its orchestrator: firedrill resume ${runId}, or firedrill clean\n`;
   if (status !== "finished") return "";

@@ -84,6 +84,18 @@ export interface RunStarted {
   readonly seed: string;
   /** Name of the system as a person typed or passed it; null when nobody did. */
   readonly confirmed: string | null;
+  /** What the run is pinned to besides its plan; absent in journals of programs that did not write it. */
+  readonly definitions?: Definitions;
+}
+
+/** Hashes (sha256, the first 16 digits) of what decides how a journal is read and a run goes on. */
+export interface Definitions {
+  /** Of the drill's chart and of its steps' charts. */
+  readonly charts: string;
+  /** Of the events and facts that a journal can hold. */
+  readonly events: string;
+  /** Of each step that the plan uses, by its name: effect, whether it may run again, inputs, outputs. */
+  readonly steps: Readonly<Record<string, string>>;
 }
 
 export type SkipReason = "condition" | "needs_not_met" | "phase_stopped" | "halted";

@@ -132,7 +132,9 @@ export class Attempts {
           this.#post({ type: "run.halted", data: { by: "halt", reason, who } });
           controller.abort(abortError()); // A4
         },
+        stop: () => controller.abort(abortError()),
         requireCurrent: () => requireCurrent(this.#session),
+        requireHeld: () => this.#session.hold.requireHeld(),
       },
       deps,
     );

@@ -9,6 +9,7 @@ import type { GuardPolicy } from "./guards/guard-policy.ts";
 import type { JournalFile } from "./journal/journal-file.ts";
 import type { WriteStage } from "./journal/journal-writer.ts";
 import type { RunSession } from "./run-session.ts";
+import type { RunOwner } from "./state/run-owner.ts";
 import type { StateDirectory } from "./state/state-directory.ts";
 import type { StateFiles } from "./state/state-files.ts";
 import type { ResourceKeeper, Step } from "./step-contract.ts";
@@ -34,6 +35,8 @@ export interface EngineDeps {
   readonly limits?: Partial<Limits>;
   /** Injected by tests only: called at each instant at which a crash makes a difference. */
   readonly crashPoint?: CrashPoint;
+  /** Injected by tests only: ends an owner whose run is taken from it; by default with SIGKILL. */
+  readonly endOwner?: (owner: RunOwner, signal: AbortSignal) => Promise<void>;
   /** Injected by tests only: another disk than the machine's. */
   readonly files?: StateFiles;
   /** Injected by tests only: shown each run's session, to compare what is remembered with what is on record. */
@@ -72,7 +75,7 @@ export interface Limits {
   readonly cleanupMs: number;
   /** How long the removal and the proof of one resource may take. */
   readonly resourceMs: number;
-  /** How often halt requests are looked for, besides being told of by the file system. */
+  /** How often halt requests are looked for, besides being told of by the file system, and whether the run is still ours. */
   readonly haltPollMs: number;
 }
 

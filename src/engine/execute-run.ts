@@ -1,5 +1,6 @@
 import { planSha256 } from "../drills/plan-sha256.ts";
-import type { RunStarted } from "../drills/run-event.ts";
+import type { Definitions, RunStarted } from "../drills/run-event.ts";
+import { definitionsOf } from "./definitions.ts";
 import { driveRun, type RunHandle, type RunOutcome } from "./drive-run.ts";
 import type { EngineDeps } from "./engine-deps.ts";
 import { leaseFor, lockForPlan } from "./hold-system.ts";
@@ -7,6 +8,7 @@ import { openSession } from "./open-session.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
 import { assertNotHalted } from "./state/halt-requests.ts";
 import { reserveRun, type RunSources, writeSources } from "./state/run-directory.ts";
+import { holdRun } from "./state/run-hold.ts";
 import { lockRun, writeOwner } from "./state/run-owner.ts";
 import { runDir } from "./state/state-directory.ts";
 
@@ -31,16 +33,22 @@ export async function executeRun(request: RunRequest, deps: EngineDeps): Promise
  */
 export async function startRun(request: RunRequest, deps: EngineDeps): Promise<RunHandle> {
   await assertNotHalted(deps.state.root, deps.files);
+  const definitions = definitionsOf(request.plan, deps);
   const systemLock = await lockForPlan(request.plan, deps);
   try {
-    return await startHolding(request, systemLock, deps);
+    return await startHolding(request, definitions, systemLock, deps);
   } catch (error) {
     systemLock?.[Symbol.dispose]();
     throw error;
   }
 }
 
-async function startHolding(request: RunRequest, systemLock: HeldLock | null, deps: EngineDeps): Promise<RunHandle> {
+async function startHolding(
+  request: RunRequest,
+  definitions: Definitions,
+  systemLock: HeldLock | null,
+  deps: EngineDeps,
+): Promise<RunHandle> {
   const { plan } = request;
   const runId = await reserveRun(deps.state.root, deps.clock.wallUs(), deps.random, deps.files);
   const dir = runDir(deps.state.root, runId);
@@ -51,9 +59,10 @@ async function startHolding(request: RunRequest, systemLock: HeldLock | null, de
     const owner = { pid, startTicks, bootId, host, epoch: 1, sinceWallUs: deps.clock.wallUs() };
     await writeOwner(dir, owner, deps.files);
     const lease = await leaseFor(systemLock, { plan, runId }, deps);
-    const open = await openSession({ runId, dir, plan, epoch: 1, lease, journal: null }, deps);
-    const started = { type: "run.started", data: runStarted(runId, request, deps) } as const;
-    return driveRun(open, lock, { events: [started], actions: [], attempts: [], deadlines: [] });
+    const hold = holdRun(lock, runId, deps.files);
+    const open = await openSession({ runId, dir, plan, epoch: 1, hold, lease, journal: null }, deps);
+    const started = { type: "run.started", data: { ...runStarted(runId, request, deps), definitions } } as const;
+    return driveRun(open, { events: [started], actions: [], attempts: [], deadlines: [] });
   } catch (error) {
     lock[Symbol.dispose]();
     throw error;

@@ -19,8 +19,10 @@ export function guardScope(session: RunSession, watch: StopWatch): GuardScope {
   };
 }
 
-/** Throws `STALE_EPOCH`, also for a run that never held a system. */
-export async function requireCurrent({ lease, plan }: RunSession): Promise<void> {
+/** Throws `STALE_EPOCH`, also for a run that never held a system, and `STALE_OWNER`. */
+export async function requireCurrent({ hold, lease, plan }: RunSession): Promise<void> {
   if (lease === null) throw stale(plan.system?.name ?? "a system", "it never held one");
   await lease.requireCurrent();
+  // Last: it is asked without a wait, so that nothing comes between the answer and the act.
+  hold.requireHeld();
 }

@@ -4,10 +4,19 @@ import type { EngineDeps } from "./engine-deps.ts";
 import type { HeldLock } from "./state/exclusive-lock.ts";
 import { lockSystem, type SystemLease, takeLease } from "./state/system-lease.ts";
 
-/** The lock of the plan's system; null for a plan that changes none. Throws `SYSTEM_BUSY`. */
-export async function lockForPlan(plan: Plan, deps: EngineDeps): Promise<HeldLock | null> {
-  if (plan.system === null || disruptiveSteps(plan).length === 0) return null;
-  return lockSystem(deps.state.root, plan.system.name, deps.files);
+/** The lock of the plan's system; null for a plan that changes none. Throws `SYSTEM_BUSY`. `seizeFrom`: see `lockSystem`. */
+export async function lockForPlan(
+  plan: Plan,
+  deps: EngineDeps,
+  seizeFrom: string | null = null,
+): Promise<HeldLock | null> {
+  const system = heldSystem(plan);
+  return system === null ? null : lockSystem(deps.state.root, system, deps.files, seizeFrom);
+}
+
+/** The system that a run of this plan holds for itself; null when it changes none. */
+export function heldSystem(plan: Plan): string | null {
+  return plan.system === null || disruptiveSteps(plan).length === 0 ? null : plan.system.name;
 }
 
 /** Writes down that the run holds it. */

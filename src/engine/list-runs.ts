@@ -1,16 +1,17 @@
-import { existsSync } from "node:fs";
 import { measure } from "../drills/measure.ts";
 import type { Plan } from "../drills/plan.ts";
 import type { RunResult } from "../drills/result.ts";
 import type { Recorded } from "../drills/run-event.ts";
 import { type JournalContent, readJournal } from "./journal/journal-reader.ts";
 import { recorded } from "./journal/journal-record.ts";
+import { journalEnd } from "./journal-end.ts";
 import { goneSince } from "./clean-leftovers.ts";
 import { emptyMemory, outstandingResources, remember } from "./run-memory.ts";
 import { existingRunDir, journalPath, readPlan, runIds } from "./state/run-directory.ts";
 import { ownerAlive, readOwner, type RunOwner } from "./state/run-owner.ts";
 import { FiredrillError } from "../support/errors.ts";
 import type { JsonObject } from "../support/json.ts";
+import { isStopped } from "../support/process-identity.ts";
 
 /** `crashed`: its orchestrator died before the end; `damaged`: its journal or plan cannot be read. */
 export type RunStatus = "running" | "crashed" | "finished" | "damaged";
@@ -29,10 +30,25 @@ export interface RunSummary {
   readonly result: string | null;
   readonly exitCode: number | null;
   readonly owner: RunOwner | null;
+  /** Its orchestrator lives and stands still (SIGSTOP). */
+  readonly ownerStopped: boolean;
   /** Planned or created and not yet verified gone, by the run or by a later `clean`. */
   readonly resources: readonly { readonly kind: string; readonly title: string; readonly locator: JsonObject }[];
   /** Why it is `damaged`. */
   readonly problem: string | null;
+}
+
+/** Runs that are not finished or left something behind, newest first. The others are not read (journal-end.ts). Reads only. */
+export async function openRuns(root: string, bootId: string): Promise<readonly RunSummary[]> {
+  const open: RunSummary[] = [];
+  for (const runId of await runIds(root)) {
+    const dir = existingRunDir(root, runId);
+    const end = journalEnd(journalPath(dir), runId);
+    if (end.kind === "ended" && end.leftovers === 0) continue;
+    const run = await summarize(dir, runId, bootId);
+    if (run.status !== "finished" || run.resources.length > 0) open.push(run);
+  }
+  return open;
 }
 
 export interface RunView {
@@ -60,7 +76,7 @@ export async function listRuns(
 export async function showRun(root: string, runId: string, bootId: string): Promise<RunView> {
   const dir = existingRunDir(root, runId);
   const plan = await readPlan(dir);
-  const journal = await readIfAny(dir);
+  const journal = await readJournal(journalPath(dir));
   const records = journal.records.map((record) => recorded(record));
   if (records.length === 0)
     throw new FiredrillError("RUN_INCOMPLETE", `The run ${runId} has no records yet.`, {
@@ -89,7 +105,7 @@ async function summarize(dir: string, runId: string, bootId: string): Promise<Ru
   const alive = ownerAlive(owner, bootId);
   try {
     const plan = await readPlan(dir);
-    const records = (await readIfAny(dir)).records.map((record) => recorded(record));
+    const records = (await readJournal(journalPath(dir))).records.map((record) => recorded(record));
     const gone = new Set((await goneSince(dir)).keys());
     return summary({ dir, runId, owner }, { alive, gone }, plan, records);
   } catch (error) {
@@ -112,6 +128,7 @@ async function summarize(dir: string, runId: string, bootId: string): Promise<Ru
       dir,
       status,
       owner,
+      ownerStopped: standsStill(owner, alive),
       ...nothing,
       resources: [],
       problem: error instanceof Error ? error.message : String(error),
@@ -134,6 +151,7 @@ function summary(
     name: plan.name,
     title: plan.title,
     system: plan.system?.name ?? null,
+    ownerStopped: standsStill(at.owner, alive),
     startedWallUs: records[0]?.wallUs ?? null,
     lastWallUs: memory.last?.wallUs ?? null,
     result: finished?.result ?? null,
@@ -145,6 +163,6 @@ function summary(
   };
 }
 
-async function readIfAny(dir: string): Promise<JournalContent> {
-  return existsSync(journalPath(dir)) ? readJournal(journalPath(dir)) : { records: [], goodBytes: 0, torn: null };
+function standsStill(owner: RunOwner | null, alive: boolean): boolean {
+  return alive && owner !== null && isStopped(owner.pid);
 }

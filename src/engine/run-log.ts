@@ -15,16 +15,20 @@ import { advance, type RunState } from "../machines/run-chart.ts";
 import type { JsonValue } from "../support/json.ts";
 import type { EngineDeps } from "./engine-deps.ts";
 import { recorded } from "./journal/journal-record.ts";
-import type { JournalWriter } from "./journal/journal-writer.ts";
+import type { Durability, JournalWriter } from "./journal/journal-writer.ts";
 import { remember, type RunMemory } from "./run-memory.ts";
 
 export interface RunLog {
   /** Records and folds; the actions are the charts' answer. Throws `JOURNAL_FAILED`, `JOURNAL_VALUE`. */
-  record(event: RunEvent): { readonly actions: readonly Action[]; readonly durable: Promise<void> };
+  record(event: RunEvent): { readonly actions: readonly Action[]; readonly durable: Promise<Durability> };
   /** Resolves when everything recorded so far is durable. */
   flush(): Promise<void>;
   /** Resolves when the journal fails. */
   readonly failed: Promise<Error>;
+  /** Whether the disk is full: only what ends the run may be recorded from now on. */
+  isFull(): boolean;
+  /** Resolves when it becomes so. */
+  readonly filled: Promise<void>;
   /** All records, in order. */
   readonly records: readonly Recorded[];
 }
@@ -41,13 +45,18 @@ export function runLog(
       run.records.push(record);
       remember(run.memory, record);
       const actions = advance(run.state, asChartEvent(record));
-      const durable = appended.durable.then(() => show(record, deps));
+      const durable = appended.durable.then((durability) => {
+        show(record, deps);
+        return durability;
+      });
       // Not every caller waits; whoever flushes hears of the failure.
       durable.catch(() => {});
       return { actions, durable };
     },
     flush: () => writer.flush(),
     failed: writer.failed,
+    isFull: () => writer.full,
+    filled: writer.filled,
     records: run.records,
   };
 }

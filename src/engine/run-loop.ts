@@ -10,7 +10,9 @@
  *  L3  What follows from an event (the next step's intent) is recorded in the same turn, so one sync serves both.
  *  L4  An effect begins only if its step is still `running` after the whole turn: a stop may have come first.
  *  L5  An event that is no longer current is dropped, not journaled.
- *  L6  When the journal fails the run ends here: all is told to stop, nothing is acknowledged, nothing is removed.
+ *  L6  When the journal fails, or the run was taken over, the run ends here: all is told to stop, nothing is acknowledged,
+ *      nothing is removed.
+ *  L7  When the disk is full the run is halted before anything else follows: from the reserve its end is recorded, and no more.
  */
 import { disruptiveSteps } from "../drills/consents.ts";
 import type { ChartEvent } from "../drills/run-event.ts";
@@ -39,6 +41,9 @@ export interface LoopStart {
 
 type Effect = () => void;
 
+const FULL =
+  "The disk that holds the journal is full: nothing new is begun, and the end of the run is recorded on its reserve.";
+
 export class RunLoop {
   readonly #deadlines: Deadlines;
   readonly #session: RunSession;
@@ -49,6 +54,7 @@ export class RunLoop {
   #wake: PromiseWithResolvers<void> = Promise.withResolvers();
   #failure: Error | null = null;
   #finished = false;
+  #toldFull = false;
 
   constructor(session: RunSession) {
     this.#session = session;
@@ -57,6 +63,8 @@ export class RunLoop {
     this.#attempts = new Attempts(session, post);
     this.#watch = new StopWatch(session, post);
     void session.log.failed.then((error) => this.#fail(error)); // L6
+    void session.log.filled.then(() => this.#wake.resolve()); // L7
+    void session.hold.lost.then((error) => this.#fail(error)); // L6
   }
 
   /** Puts an event in the inbox; it takes effect in the next turn. */
@@ -102,10 +110,24 @@ export class RunLoop {
     attempts: readonly AttemptOrder[],
   ): Promise<void> {
     const effects: Effect[] = attempts.map((order) => () => this.#begin(order));
+    this.#heedFullDisk(effects);
     this.#answer(actions, effects);
     for (const event of events) this.#take(event, effects);
     await this.#session.log.flush(); // L2
+    // It may be this turn's records that found the disk full: they are on record, and their effects wait for the halt (L4).
+    if (this.#heedFullDisk(effects)) await this.#session.log.flush();
     for (const effect of effects) effect();
+  }
+
+  /** L7. Whether it was to be told only now. */
+  #heedFullDisk(effects: Effect[]): boolean {
+    const { log, state, memory } = this.#session;
+    if (this.#toldFull || !log.isFull()) return false;
+    this.#toldFull = true;
+    log.record({ type: "deviation", data: { step: null, code: "JOURNAL_FULL", message: FULL } });
+    const halt: ChartEvent = { type: "run.halted", data: { by: "guard", reason: `JOURNAL_FULL ${FULL}`, who: null } };
+    if (isCurrent(halt, state, memory)) this.#answer(this.#record(halt, effects), effects);
+    return true;
   }
 
   #take(event: ChartEvent, effects: Effect[]): void {
@@ -218,7 +240,10 @@ export class RunLoop {
     this.#guards.abort();
     this.#attempts.abandonAll();
     this.#endWatch();
-    const record = async (event: Parameters<typeof log.record>[0]): Promise<void> => log.record(event).durable;
+    // Also on a full disk: what is gone is gone, and that stands on the reserve.
+    const record = async (event: Parameters<typeof log.record>[0]): Promise<void> => {
+      await log.record(event).durable;
+    };
     cleanUp({ resources: outstandingResources(memory), deadlineMonoUs, record }, deps).then(
       (end) =>
         this.post(

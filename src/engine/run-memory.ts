@@ -7,7 +7,7 @@
  *  M1  Memory is the fold of the journal's records through `remember`, live and after a crash alike.
  *  M2  A resource once planned stays in the ledger until it was verified gone; `leftover` keeps it.
  */
-import type { Fact, ReplicationState, Service } from "../drills/facts.ts";
+import type { Fact, Promotion, ReplicationState, Service } from "../drills/facts.ts";
 import type { MarkRecord, Recorded, Resource, RunStarted } from "../drills/run-event.ts";
 import type { PhaseName } from "../drills/phases.ts";
 import type { TrafficRef } from "../drills/traffic-ref.ts";
@@ -21,6 +21,7 @@ export interface RunMemory {
   readonly services: Service[];
   traffic: TrafficRef | null;
   replication: ReplicationState | null;
+  promotion: Promotion | null;
   readonly fenced: Set<string>;
   readonly marks: MarkRecord[];
   /** In the order planned. */
@@ -64,6 +65,7 @@ export function emptyMemory(): RunMemory {
     services: [],
     traffic: null,
     replication: null,
+    promotion: null,
     fenced: new Set(),
     marks: [],
     ledger: new Map(),
@@ -142,6 +144,7 @@ function rememberFact(memory: RunMemory, fact: Fact): void {
   if (fact.kind === "service") memory.services.push(fact);
   if (fact.kind === "traffic") memory.traffic = fact.traffic;
   if (fact.kind === "replication") memory.replication = fact;
+  if (fact.kind === "promotion") memory.promotion = fact;
   if (fact.kind === "fencing") memory.fenced.add(fact.node);
   if (fact.kind === "rebuild" || fact.kind === "promotion") memory.fenced.delete(fact.node);
 }

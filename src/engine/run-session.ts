@@ -4,6 +4,7 @@ import type { RunState } from "../machines/run-chart.ts";
 import type { EngineDeps, Limits } from "./engine-deps.ts";
 import type { RunLog } from "./run-log.ts";
 import type { RunMemory } from "./run-memory.ts";
+import type { RunHold } from "./state/run-hold.ts";
 import type { SystemLease } from "./state/system-lease.ts";
 import type { Step } from "./step-contract.ts";
 
@@ -14,6 +15,8 @@ export interface RunSession {
   readonly plan: Plan;
   readonly planSteps: ReadonlyMap<string, PlanStep>;
   readonly epoch: number;
+  /** Of the run itself. */
+  readonly hold: RunHold;
   /** Null for a plan that changes no system. */
   readonly lease: SystemLease | null;
   /** Changed by `log.record` only. */

@@ -5,10 +5,12 @@
  * Does not: decide when the step runs or stops (run-loop.ts, attempts.ts).
  *
  * Invariants
- *  C1  A promise given to a step resolves when its record is durable, never before.
+ *  C1  A promise given to a step resolves when its record is durable, never before, and only while the run is still ours: what
+ *      the step does next must not be done by an orchestrator that has lost it.
  *  C2  Nothing new is planned once the step was told to stop: cleanup may be under way.
  *  C3  A closed context (its attempt has an outcome, or was given up) records nothing any more.
  *  C4  A secret is known to the redactor before the step sees it.
+ *  C5  On a full disk nothing is promised any more: the step is told to stop instead, and may act no more.
  */
 import type { Plan, PlanStep } from "../drills/plan.ts";
 import type { Resource, RunEvent } from "../drills/run-event.ts";
@@ -32,7 +34,11 @@ export interface ContextParts {
   readonly memory: RunMemory;
   readonly log: RunLog;
   readonly halt: (reason: string, who: string | null) => void;
+  /** Tells this attempt to stop. */
+  readonly stop: () => void;
   readonly requireCurrent: () => Promise<void>;
+  /** Throws `STALE_OWNER`. */
+  readonly requireHeld: () => void;
 }
 
 export interface OpenContext {
@@ -45,7 +51,10 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
   let open = true;
   const record: Record = async (event) => {
     if (!open) throw closed(parts.step.id); // C3
-    await parts.log.record(event).durable; // C1
+    requireRoom(parts);
+    const { kind } = await parts.log.record(event).durable;
+    parts.requireHeld(); // C1
+    if (kind === "closing") requireRoom(parts);
   };
   const { runId, step, started, plan, signal, memory } = parts;
   const context: StepContext = {
@@ -69,6 +78,7 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
     marks: () => [...memory.marks],
     traffic: () => memory.traffic,
     replication: () => memory.replication,
+    promotion: () => memory.promotion,
     fenced: () => [...memory.fenced],
     mark: (mark) => record({ type: "mark", data: mark }),
     fact: (fact) => record({ type: "fact", data: { step: step.id, fact } }),
@@ -77,7 +87,10 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
     halt: (reason, who) => {
       if (open) parts.halt(reason.toWellFormed(), who);
     },
-    requireCurrent: () => parts.requireCurrent(),
+    async requireCurrent() {
+      requireRoom(parts);
+      await parts.requireCurrent();
+    },
     ledger: ledgerOf(parts, record, deps),
     progress: (progress) => {
       if (open) deps.observers?.onProgress?.(step.id, progress);
@@ -88,6 +101,13 @@ export function openContext(parts: ContextParts, deps: EngineDeps): OpenContext 
 }
 
 type Record = (event: RunEvent) => Promise<void>;
+
+/** C5. What it throws after its stop is how it stopped. */
+function requireRoom({ log, signal, stop }: ContextParts): void {
+  if (!log.isFull()) return;
+  stop();
+  signal.throwIfAborted();
+}
 
 function ledgerOf({ runId, step, epoch, signal, memory }: ContextParts, record: Record, deps: EngineDeps): Ledger {
   return {

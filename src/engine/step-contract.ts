@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import type { Fact, ReplicationState, Service } from "../drills/facts.ts";
+import type { Fact, Promotion, ReplicationState, Service } from "../drills/facts.ts";
 import type { SystemSnapshot } from "../drills/inventory.ts";
 import type { PhaseName } from "../drills/phases.ts";
 import type { Progress } from "../drills/progress.ts";
@@ -41,6 +41,8 @@ export interface StepContext {
   traffic(): TrafficRef | null;
   /** The newest observation of replication; null when there was none. */
   replication(): ReplicationState | null;
+  /** The newest promotion on record; null when there was none. */
+  promotion(): Promotion | null;
   /** Nodes that were fenced in this run, and neither rebuilt nor promoted since. */
   fenced(): readonly string[];
   mark(mark: MarkRecord): Promise<void>;

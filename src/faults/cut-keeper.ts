@@ -16,7 +16,10 @@ export async function undoCuts(ref: CutRef, deps: CutKeeperDeps, signal: AbortSi
   const all = await locators(ref, deps, signal);
   // All of them first: one may use a slot at another. One that does not answer keeps no other from being undone.
   const undone = await Promise.allSettled(all.map((locator) => replication.undo(locator, signal)));
-  const dropped = await Promise.allSettled(all.map((locator) => replication.dropSlots(locator, signal)));
+  // Then from the other end, which needs no right over other logins.
+  const reconnect = async (): Promise<void> =>
+    void (await Promise.allSettled(all.map((locator) => replication.reconnect(locator, signal))));
+  const dropped = await Promise.allSettled(all.map((locator) => replication.dropSlots(locator, reconnect, signal)));
   for (const one of [...undone, ...dropped]) if (one.status === "rejected") throw one.reason;
 }
 

@@ -2,6 +2,7 @@ import { basename } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
 import { z } from "zod";
 import type { DatabaseRef } from "../drills/database-ref.ts";
+import { StepError } from "../drills/step-error.ts";
 import type { Session } from "../steps/ports/postgres.ts";
 import type { SystemFaults } from "../steps/ports/system-faults.ts";
 import { instant } from "../support/clock.ts";
@@ -12,8 +13,13 @@ import type { Undo } from "./undo.ts";
 
 export interface ReplicationCut extends Undo {
   readonly port: SystemFaults["replication"];
-  /** Whoever repoints a cut standby makes the slot it asks for; once nobody uses it, it only keeps WAL for ever. */
-  dropSlots(locator: JsonObject, signal: AbortSignal): Promise<void>;
+  /**
+   * Whoever repoints a cut standby makes the slot it asks for; once nobody uses it, it only keeps WAL for ever. `mayNotEnd` is called
+   * once where somebody goes on using it whose connection the login may not end.
+   */
+  dropSlots(locator: JsonObject, mayNotEnd: () => Promise<void>, signal: AbortSignal): Promise<void>;
+  /** A standby that receives is made to connect anew; the cut is undone before and after. */
+  reconnect(locator: JsonObject, signal: AbortSignal): Promise<void>;
 }
 
 export const CUT_PREFIX = "firedrill_cut_";
@@ -40,23 +46,27 @@ export function replicationCut(deps: SystemFaultsDeps): ReplicationCut {
     },
     async undo(locator, signal) {
       const { database, previous } = readLocator(locatorSchema, locator);
-      await within(deps, { ...database, sandbox: null }, signal, async (session) => {
-        // Another server, or a copy of one, may stand there by now: only a cut is undone, whichever of ours it is.
-        if (!(await readSlot(session)).setting.startsWith(CUT_PREFIX)) return;
-        await session.query(previous === null ? "alter system reset primary_slot_name" : setSlot(previous));
-        await session.query("select pg_reload_conf()");
-      });
+      await within(deps, { ...database, sandbox: null }, signal, (session) => uncut(session, previous));
     },
-    async dropSlots(locator, signal) {
+    async reconnect(locator, signal) {
+      const { database, previous } = readLocator(locatorSchema, locator);
+      await within(deps, { ...database, sandbox: null }, signal, (session) => reconnect(session, previous, signal));
+    },
+    async dropSlots(locator, mayNotEnd, signal) {
       const { database } = readLocator(locatorSchema, locator);
       await within(deps, { ...database, sandbox: null }, signal, async (session) => {
         const limit = AbortSignal.timeout(PATIENCE_MS);
         const patience = AbortSignal.timeout(LETTING_GO_MS);
+        let refused: StepError | null = null;
         // A standby lets go of it when it has read its settings again.
         while (await slotsLeft(session)) {
           signal.throwIfAborted();
+          if (limit.aborted && refused !== null) throw refused;
           if (limit.aborted) return;
-          if (patience.aborted) await endSenders(session);
+          if (patience.aborted && refused === null) {
+            refused = await endSenders(session);
+            if (refused !== null) await mayNotEnd();
+          }
           await delay(POLL_MS);
         }
       });
@@ -131,6 +141,37 @@ async function cut(session: Session, slot: string, deps: SystemFaultsDeps, signa
   };
 }
 
+/** Another server, or a copy of one, may stand there by now: only a cut is undone, whichever of ours it is. */
+async function uncut(session: Session, previous: string | null): Promise<void> {
+  if (!(await readSlot(session)).setting.startsWith(CUT_PREFIX)) return;
+  await session.query(previous === null ? "alter system reset primary_slot_name" : setSlot(previous));
+  await session.query("select pg_reload_conf()");
+}
+
+/**
+ * A server ends its receiver when its settings change while it receives (xlogrecovery.c, StartupRereadConfig). They change for a moment:
+ * to a slot that does not exist, and, whatever becomes of that, back.
+ */
+async function reconnect(session: Session, previous: string | null, signal: AbortSignal): Promise<void> {
+  const before = await receiverOf(session);
+  if (before === null) return;
+  const limit = AbortSignal.any([signal, AbortSignal.timeout(RECONNECT_MS)]);
+  try {
+    await session.query(setSlot(`${CUT_PREFIX}anew`));
+    await session.query("select pg_reload_conf()");
+    while (!limit.aborted && (await receiverOf(session)) === before) await delay(POLL_MS);
+  } finally {
+    await uncut(session, previous);
+  }
+}
+
+const RECONNECT_MS = 5000;
+
+async function receiverOf(session: Session): Promise<string | null> {
+  const [row] = await session.query<{ pid: string }>("select pid::text from pg_stat_wal_receiver");
+  return row?.pid ?? null;
+}
+
 /** One that asks for the slot gets nothing. */
 async function receives(session: Session, slot: string): Promise<boolean> {
   const rows = await session.query("select 1 from pg_stat_wal_receiver where slot_name is distinct from $1", [slot]);
@@ -149,13 +190,22 @@ async function slotsLeft(session: Session): Promise<boolean> {
 
 /**
  * A receiver that waited for a new timeline goes on with its old connection, and so with the old slot, whatever its settings say by
- * then (walreceiver.c, WalRcvWaitForStartPosition). Its next connection asks for no slot of ours.
+ * then (walreceiver.c, WalRcvWaitForStartPosition). Its next connection asks for no slot of ours. Gives the error of a login that may
+ * not end it: `pg_signal_backend` does not reach the connection of a superuser.
  */
-async function endSenders(session: Session): Promise<void> {
-  await session.query(
-    `select pg_terminate_backend(active_pid) from pg_replication_slots where ${CUT_SLOTS} and active_pid is not null`,
-  );
+async function endSenders(session: Session): Promise<StepError | null> {
+  try {
+    await session.query(
+      `select pg_terminate_backend(active_pid) from pg_replication_slots where ${CUT_SLOTS} and active_pid is not null`,
+    );
+    return null;
+  } catch (error) {
+    if (error instanceof StepError && error.details["sqlstate"] === INSUFFICIENT_PRIVILEGE) return error;
+    throw error;
+  }
 }
+
+const INSUFFICIENT_PRIVILEGE = "42501";
 
 async function cutSlots(session: Session): Promise<readonly string[]> {
   const rows = await session.query<{ name: string }>(

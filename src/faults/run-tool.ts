@@ -1,6 +1,7 @@
 import { spawn } from "node:child_process";
 import { stat } from "node:fs/promises";
 import { join } from "node:path";
+import { dyingWithUs } from "../support/dying-with-us.ts";
 
 /** Where administrators' programs are, whether or not they stand in an ordinary user's `PATH`. */
 const SYSTEM_FOLDERS = ["/usr/sbin", "/sbin", "/usr/local/sbin"];
@@ -20,9 +21,10 @@ export interface ToolEnd {
   readonly output: string;
 }
 
-/** Never rejects but for the signal: what a tool says is judged by who called it. */
+/** Never rejects but for the signal: what a tool says is judged by who called it. The tool dies with us. */
 export async function runTool(argv: readonly string[], input: string, signal: AbortSignal): Promise<ToolEnd> {
-  const [program = "", ...args] = argv;
+  // One that waits for a lock of the firewall must not put its rule in when we are dead and others have undone it.
+  const [program = "", ...args] = [...(await dyingWithUs()), ...argv];
   const limit = AbortSignal.any([signal, AbortSignal.timeout(LIMIT_MS)]);
   const child = spawn(program, args, {
     env: { LC_ALL: "C", PATH: SYSTEM_FOLDERS.join(":") },

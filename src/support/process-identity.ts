@@ -22,6 +22,18 @@ export function isAlive(identity: ProcessIdentity, bootId: string): boolean {
 
 /** Start time of a process in clock ticks since boot; null for none or a zombie (proc(5), `/proc/pid/stat`). */
 export function startTicksOf(pid: number): number | null {
+  const found = statOf(pid);
+  return found === null || !Number.isSafeInteger(found.startTicks) ? null : found.startTicks;
+}
+
+/** Stopped by a signal (SIGSTOP, a terminal, a debugger): it lives and does nothing. */
+export function isStopped(pid: number): boolean {
+  const state = statOf(pid)?.state;
+  return state === "T" || state === "t";
+}
+
+/** Null for none or a zombie. */
+function statOf(pid: number): { readonly state: string; readonly startTicks: number } | null {
   let stat: string;
   try {
     stat = readFileSync(`/proc/${pid}/stat`, "latin1");
@@ -30,7 +42,6 @@ export function startTicksOf(pid: number): number | null {
   }
   // Field 2 is the program's name in parentheses and may hold spaces and parentheses: count from the last one.
   const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-  const [state] = fields;
-  const ticks = Number(fields[19]);
-  return state === "Z" || state === "X" || !Number.isSafeInteger(ticks) ? null : ticks;
+  const [state = "X"] = fields;
+  return state === "Z" || state === "X" ? null : { state, startTicks: Number(fields[19]) };
 }

@@ -37,7 +37,7 @@ export interface DiskEvents {
 export class SimDisk {
   readonly #files = new Map<string, SimFile>();
   readonly #folders = new Set<string>();
-  readonly #locks = new Map<string, SimProcess>();
+  readonly #locks = new Map<string, { readonly process: SimProcess }>();
   readonly #chance: Chance;
   readonly #events: DiskEvents;
   faults: DiskFaults;
@@ -83,7 +83,7 @@ export class SimDisk {
   }
 
   release(process: SimProcess): void {
-    for (const [path, holder] of this.#locks) if (holder === process) this.#locks.delete(path);
+    for (const [path, held] of this.#locks) if (held.process === process) this.#locks.delete(path);
   }
 
   /** What the kernel does some time by itself. */
@@ -98,13 +98,17 @@ export class SimDisk {
   filesOf(process: SimProcess): StateFiles {
     return {
       read: (path) => process.ask(`read ${path}`, this.#latency(), () => this.read(path)),
-      write: (path, content) => this.#replace(process, path, content),
+      write: (path, content) =>
+        this.#replace(process, path, typeof content === "string" ? content : Buffer.from(content).toString()),
       truncate: (path, length) =>
         process.ask(`truncate ${path}`, this.#latency(), () => this.#change(path, { kind: "truncate", length })),
+      // A file is replaced as a whole here.
+      removeStale: async () => undefined,
       makeFolder: (path) => process.ask(`mkdir ${path}`, this.#latency(), () => this.#addFolder(path)),
       exists: (path) => this.exists(path),
       identity: (path) => this.#files.get(path)?.inode.toString() ?? null,
       lock: (path) => this.#lock(process, path),
+      replaceLock: (path) => process.ask(`replace ${path}`, this.#latency(), () => this.#lockAnew(process, path)),
       // Told of nothing: who watches looks again and again as well.
       watch: () => ({ [Symbol.dispose]: () => undefined }),
     };
@@ -204,11 +208,22 @@ export class SimDisk {
   #lock(process: SimProcess, path: string): HeldLock | null {
     if (!process.alive || this.#locks.has(path)) return null;
     if (!this.#files.has(path)) this.put(path, "");
-    this.#locks.set(path, process);
+    return this.#hold(process, path);
+  }
+
+  #lockAnew(process: SimProcess, path: string): HeldLock {
+    this.replaceLock(path);
+    return this.#hold(process, path);
+  }
+
+  /** Of one file: to let go of a lock on the file before means nothing to the one there is now. */
+  #hold(process: SimProcess, path: string): HeldLock {
+    const held = { process };
+    this.#locks.set(path, held);
     return {
       path,
       [Symbol.dispose]: () => {
-        if (process.alive && this.#locks.get(path) === process) this.#locks.delete(path);
+        if (process.alive && this.#locks.get(path) === held) this.#locks.delete(path);
       },
     };
   }

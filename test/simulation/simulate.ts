@@ -218,7 +218,7 @@ class Simulation {
     const dir = existingRunDir(STATE_ROOT, this.#runId, deps.files);
     const lock = await lockRun(dir, deps.files);
     const halt = { by: "recovery", reason: "its orchestrator died", who: "sim" } as const;
-    return takeOver({ runId: this.#runId, dir, lock, halt }, deps);
+    return takeOver({ runId: this.#runId, dir, lock, halt, seizure: null }, deps);
   }
 
   #engineOf(process: SimProcess, words: string): EngineDeps {

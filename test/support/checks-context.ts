@@ -46,6 +46,7 @@ export function stepContext(options: ContextOptions = {}): RecordingContext {
     planSha256: "0".repeat(64),
     traffic: () => null,
     replication: () => null,
+    promotion: () => null,
     fenced: () => [],
     halt: () => undefined,
     requireCurrent: () => Promise.resolve(),

@@ -83,6 +83,7 @@ export function failoverContext(ha: HaCluster, options: FailoverOptions = {}): F
     phase: "recover",
     traffic: () => options.traffic ?? null,
     replication: () => context.recorded.facts.findLast((fact) => fact.kind === "replication") ?? options.known ?? null,
+    promotion: () => context.recorded.facts.findLast((fact) => fact.kind === "promotion") ?? null,
     fenced: () => context.recorded.facts.flatMap((fact) => (fact.kind === "fencing" ? [fact.node] : [])),
     requireCurrent: async () => {
       asked.count += 1;

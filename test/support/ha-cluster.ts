@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { chmod, mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdir, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createBackupMaker } from "../../src/databases/postgres/backup/create-base-backup.ts";
@@ -9,6 +9,7 @@ import type { Session } from "../../src/steps/ports/postgres.ts";
 import { findProcesses, killFound } from "../../src/support/processes.ts";
 import { systemClock } from "../../src/support/system-clock.ts";
 import { systemWith } from "./checks-context.ts";
+import { copyOwned } from "./pg-history.ts";
 import { openSession, serviceUser, sessions, testBinaries } from "./pg-machine.ts";
 
 /** A primary `a` with streaming standbys `b`, `c`, ... and what the inventory would say of them. */
@@ -24,6 +25,8 @@ export interface HaClusterOptions {
   readonly names?: readonly [string, ...string[]];
   readonly major?: number;
   readonly settings?: Readonly<Record<string, string>>;
+  /** A cluster of the same options whose servers were stopped: its data directories are copied. */
+  readonly copyOf?: Pick<HaCluster, "dir" | "cluster">;
 }
 
 const SMALL = {
@@ -35,7 +38,7 @@ const SMALL = {
 };
 
 export async function startHaCluster(options: HaClusterOptions = {}): Promise<HaCluster> {
-  const { names = ["a", "b"], major = 18, settings = {} } = options;
+  const { names = ["a", "b"], major = 18, settings = {}, copyOf } = options;
   const dir = await mkdtemp(join(tmpdir(), "firedrill-ha-"));
   await chmod(dir, 0o755);
   const signal = AbortSignal.timeout(120_000);
@@ -48,13 +51,14 @@ export async function startHaCluster(options: HaClusterOptions = {}): Promise<Ha
     await rm(dir, { recursive: true, force: true, maxRetries: 5 });
   };
   try {
+    const password = copyOf === undefined ? randomBytes(12).toString("hex") : await copied(copyOf, names, dir);
     const cluster = await startReplicatedCluster({
       binaries: await binaries.forMajor(major, signal),
       maker,
       dir,
       names,
       user: serviceUser,
-      password: randomBytes(12).toString("hex"),
+      password,
       settings: { ...SMALL, ...settings },
       signal,
     });
@@ -81,4 +85,32 @@ export async function startHaCluster(options: HaClusterOptions = {}): Promise<Ha
     await dispose();
     throw error;
   }
+}
+
+/** Gives the password, which stands in the copies. */
+async function copied(
+  { dir: from, cluster }: Pick<HaCluster, "dir" | "cluster">,
+  names: readonly string[],
+  to: string,
+): Promise<string> {
+  for (const name of names) {
+    await mkdir(join(to, name), { mode: 0o755 });
+    await copyOwned(join(from, name, "data"), join(to, name, "data"));
+  }
+  return readFile(cluster.passwordFile, "utf8");
+}
+
+/** A cluster that stands still: what a test makes of its copies in a moment. */
+export interface HaTemplate extends AsyncDisposable {
+  start(): Promise<HaCluster>;
+}
+
+export async function haTemplate(options: HaClusterOptions): Promise<HaTemplate> {
+  const ha = await startHaCluster(options);
+  // The primary first: it ends when its standbys have everything.
+  for (const { name } of ha.system.nodes) await ha.cluster.server(name).stop("fast");
+  return {
+    start: () => startHaCluster({ ...options, copyOf: ha }),
+    [Symbol.asyncDispose]: () => ha[Symbol.asyncDispose](),
+  };
 }

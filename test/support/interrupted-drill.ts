@@ -11,8 +11,10 @@ import {
   shipped,
   type ShippedFailover,
 } from "./failover-run.ts";
+import type { RunResult } from "../../src/drills/result.ts";
 import { type HaCluster, startHaCluster } from "./ha-cluster.ts";
 import { openTruthDesk, type TruthDesk, waitingForTruth } from "./loss-truth.ts";
+import { reportedLost } from "./truth-drill.ts";
 
 /** What is interrupted: a shipped failover on a cluster that was whole before. */
 export interface Interruptible {
@@ -100,6 +102,15 @@ export function promotionsIn(runDir: string): number {
   const lines = readFileSync(join(runDir, "journal.jsonl"), "utf8").trim().split("\n");
   return lines.filter((line) => line.includes('"kind":"promotion"')).length;
 }
+
+/** What the program says is lost is what is lost. Writers that a busy machine kept waiting before T0 prove no zero, which it has to say. */
+export function requireTrueLoss(one: Interruptible, result: RunResult): void {
+  const { lostAcknowledged: lost } = result.loss;
+  if (lost.status === "measured") expect(reportedLost(result)).toEqual(trulyLost(one));
+  else expect([lost.reason, trulyLost(one).size]).toEqual([expect.stringContaining(SILENT), 0]);
+}
+
+export const SILENT = "the writers were silent for";
 
 /** Acknowledged by the writers' own files, and not in the table when the run was over but for its cleanup. */
 export function trulyLost({ desk, truth }: Interruptible): ReadonlySet<string> {

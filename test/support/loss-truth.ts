@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { startServer } from "../../src/databases/postgres/lab/start-server.ts";
 import { nodeDatabase } from "../../src/drills/node-database.ts";
 import type { Session } from "../../src/steps/ports/postgres.ts";
@@ -29,9 +30,10 @@ export interface TruthDesk extends Desk {
   survivors(): ReadonlySet<string>;
 }
 
-export async function openTruthDesk(ha: HaCluster): Promise<TruthDesk> {
+/** `until`: so long a primary is waited for; at once where it is not given. */
+export async function openTruthDesk(ha: HaCluster, until = AbortSignal.abort()): Promise<TruthDesk> {
   let found: ReadonlySet<string> | null = null;
-  const desk = await openDesk(async () => void (found = await readSurvivors(ha)));
+  const desk = await openDesk(async () => void (found = await survivorsUntil(ha, until)));
   return {
     ...desk,
     asked: () => found !== null,
@@ -46,6 +48,19 @@ export async function openTruthDesk(ha: HaCluster): Promise<TruthDesk> {
 export function waitingForTruth(playbook: string, desk: TruthDesk): string {
   return `${playbook}${waitingFor("truth", desk)}`;
 }
+
+async function survivorsUntil(ha: HaCluster, until: AbortSignal): Promise<ReadonlySet<string>> {
+  for (;;) {
+    try {
+      return await readSurvivors(ha);
+    } catch (error) {
+      if (until.aborted) throw error;
+      await delay(LOOK_MS);
+    }
+  }
+}
+
+const LOOK_MS = 50;
 
 async function readSurvivors({ system }: HaCluster): Promise<ReadonlySet<string>> {
   const reasons: string[] = [];

@@ -15,7 +15,7 @@ export interface ChildOptions {
   readonly installation: string;
   readonly ttlMs: number;
   readonly fence?: "auto" | "settings";
-  readonly task: "hold" | "crash" | "finish" | "postgres";
+  readonly task: "hold" | "crash" | "finish" | "postgres" | "serve";
   readonly user?: { readonly uid: number; readonly gid: number };
   /** Command put before node: `setpriv ...`. */
   readonly prefix?: readonly string[];

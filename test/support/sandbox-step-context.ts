@@ -24,6 +24,7 @@ export function stepContext(h: Harness, inventory: readonly SystemSnapshot[], at
     planSha256: "0".repeat(64),
     traffic: () => null,
     replication: () => null,
+    promotion: () => null,
     fenced: () => [],
     halt: () => undefined,
     requireCurrent: () => Promise.resolve(),

@@ -35,6 +35,8 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
   let text = "";
   let offset = 0;
   let last: Seen = { fromUs: 0, toUs: 0 };
+  // The longest that this machine kept us from looking: it may keep a record that was made so long from being written.
+  let stallUs = 0;
   const read = (at: Seen): void => {
     const { size } = fstatSync(fd);
     if (size === offset) return;
@@ -47,6 +49,7 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
     for (const line of lines) seen.push({ event: eventSchema.parse(JSON.parse(line)), at: { fromUs, toUs: at.toUs } });
   };
   const looking = each(ending.signal, (at) => {
+    stallUs = Math.max(stallUs, at.toUs - at.fromUs);
     read(at);
     return false;
   }).catch(() => undefined);
@@ -54,7 +57,7 @@ export function watchDrill(ha: HaCluster, runDir: string, ended: Promise<CliEnd>
     async record(fits) {
       for (;;) {
         const found = seen.find(({ event }) => fits(event));
-        if (found !== undefined) return found.at;
+        if (found !== undefined) return { fromUs: found.at.fromUs - stallUs, toUs: found.at.toUs };
         ending.signal.throwIfAborted();
         await delay(LOOK_MS);
       }

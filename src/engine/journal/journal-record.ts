@@ -1,3 +1,4 @@
+import { eventFault } from "../../drills/event-fields.ts";
 import type { JournalRecord, Recorded, RunEvent } from "../../drills/run-event.ts";
 import { canonicalJson, sha256Hex } from "../../support/canonical-json.ts";
 import { FiredrillError } from "../../support/errors.ts";
@@ -27,19 +28,35 @@ export type LineCheck =
   | { readonly kind: "record"; readonly record: JournalRecord }
   | { readonly kind: "damaged"; readonly reason: string };
 
-/** Is this line the record that comes next? Looks at form, hash, sequence and chain. */
-export function checkLine(line: string, expected: { readonly seq: number; readonly prev: string }): LineCheck {
+/**
+ * Are these bytes (a line without its break) the record that comes next? Looks at form, hash, sequence and chain, then at the event.
+ * Throws `JOURNAL_VERSION` and `JOURNAL_EVENT` for a sound record that another version wrote.
+ */
+export function checkLine(line: Buffer, expected: { readonly seq: number; readonly prev: string }): LineCheck {
   const record = decode(line);
   if (record === null) return { kind: "damaged", reason: "it is no journal record" };
   if (record.v !== 1) return refuseVersion(record);
-  const { hash, ...content } = record;
-  if (sha256Hex(canonicalJson({ ...content })) !== hash)
-    return { kind: "damaged", reason: "its hash does not match its content" };
+  if (!hashMatches(record)) return { kind: "damaged", reason: "its hash does not match its content" };
   // Two spellings of one value have one hash; ours is the only one we write.
-  if (canonicalJson({ ...record }) !== line) return { kind: "damaged", reason: "it is not spelled as we write it" };
+  if (!line.equals(Buffer.from(canonicalJson({ ...record }))))
+    return { kind: "damaged", reason: "it is not spelled as we write it" };
   if (record.seq !== expected.seq) return { kind: "damaged", reason: `its number is ${record.seq}` };
   if (record.prev !== expected.prev) return { kind: "damaged", reason: "it does not continue the record before it" };
+  requireKnownEvent(record);
   return { kind: "record", record };
+}
+
+function hashMatches({ hash, ...content }: JournalRecord): boolean {
+  return sha256Hex(canonicalJson({ ...content })) === hash;
+}
+
+function requireKnownEvent({ seq, type, data }: JournalRecord): void {
+  const fault = eventFault(type, data);
+  if (fault === null) return;
+  throw new FiredrillError("JOURNAL_EVENT", `Record ${seq} is of another version of Firedrill: ${fault}.`, {
+    hint: "Use the version of Firedrill that wrote it; its name is in the first record (`tool`).",
+    details: { record: seq },
+  });
 }
 
 /** The record as pure code reads it. */
@@ -54,10 +71,10 @@ export function unsealed(event: RunEvent, rest: Omit<UnsealedRecord, "v" | "type
   return { v: 1, ...rest, type: event.type, data: event.data as unknown as JsonValue };
 }
 
-function decode(line: string): JournalRecord | null {
+function decode(line: Buffer): JournalRecord | null {
   try {
     // Decode boundary: the version says whether we can read it, the hash whether it is what was written.
-    const value = JSON.parse(line) as JournalRecord | null;
+    const value = JSON.parse(line.toString("utf8")) as JournalRecord | null;
     return value !== null && typeof value === "object" && typeof value.hash === "string" ? value : null;
   } catch {
     return null;
@@ -66,7 +83,8 @@ function decode(line: string): JournalRecord | null {
 
 /** A journal has one version, that of its first record; another one further on is damage. */
 function refuseVersion(record: JournalRecord): LineCheck {
-  if (record.seq !== 1 || typeof record.v !== "number")
+  const ours = hashMatches({ ...record, v: 1 });
+  if (record.seq !== 1 || typeof record.v !== "number" || ours)
     return { kind: "damaged", reason: "it has no version, or another than the first record" };
   throw new FiredrillError("JOURNAL_VERSION", `This journal has version ${String(record.v)}; version 1 can be read.`, {
     hint: "Use the version of Firedrill that wrote it.",

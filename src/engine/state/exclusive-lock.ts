@@ -1,4 +1,4 @@
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, renameSync, rmSync, statSync } from "node:fs";
 import type * as sqlite from "node:sqlite";
 import { FiredrillError } from "../../support/errors.ts";
 
@@ -12,10 +12,45 @@ export interface HeldLock extends Disposable {
   readonly path: string;
 }
 
-/** Null when another process, or another part of this one, holds it. */
+const TRIES = 8;
+
+/**
+ * Null when another process, or another part of this one, holds it. What is locked is the file that stands at the path
+ * afterwards: one that was replaced meanwhile (`replaceLock`) protects nothing.
+ */
 export function tryLock(path: string): HeldLock | null {
+  for (let tries = 0; tries < TRIES; tries += 1) {
+    createPrivate(path);
+    const before = fileAt(path);
+    const lock = tryFile(path);
+    if (lock === null || (before !== null && fileAt(path) === before)) return lock;
+    lock[Symbol.dispose]();
+  }
+  return null;
+}
+
+/**
+ * A lock on a new file in the place of the one before. It is held before it stands there, so nobody comes between; whoever
+ * holds the one before finds another file at the path and has lost it. Durable once the folder is synced.
+ */
+export function replaceLock(path: string): HeldLock {
+  const beside = `${path}.${process.pid}.new`;
+  rmSync(beside, { force: true });
+  createPrivate(beside);
+  const lock = tryFile(beside);
+  if (lock === null) throw lockFailed(path, "somebody else makes another at the same time");
+  renameSync(beside, path);
+  return { ...lock, path };
+}
+
+/** Null when there is none. A number can be given to a later file, its time of birth cannot. */
+function fileAt(path: string): string | null {
+  const found = statSync(path, { throwIfNoEntry: false, bigint: true });
+  return found === undefined ? null : `${found.dev}:${found.ino}:${found.birthtimeNs}`;
+}
+
+function tryFile(path: string): HeldLock | null {
   const { DatabaseSync } = quietSqlite();
-  createPrivate(path);
   const database = new DatabaseSync(path, { timeout: 0 });
   try {
     // In memory: an exclusive transaction must not leave a rollback journal beside the lock.
@@ -23,14 +58,7 @@ export function tryLock(path: string): HeldLock | null {
   } catch (error) {
     database.close();
     if (isBusy(error)) return null;
-    throw new FiredrillError(
-      "LOCK_FAILED",
-      `The lock ${path} could not be taken: ${error instanceof Error ? error.message : String(error)}.`,
-      {
-        cause: error,
-        hint: "The state directory must be on a file system with working POSIX locks, and writable.",
-      },
-    );
+    throw lockFailed(path, error instanceof Error ? error.message : String(error), error);
   }
   let held = true;
   return {
@@ -40,6 +68,13 @@ export function tryLock(path: string): HeldLock | null {
       held = false;
     },
   };
+}
+
+function lockFailed(path: string, why: string, cause?: unknown): FiredrillError {
+  return new FiredrillError("LOCK_FAILED", `The lock ${path} could not be taken: ${why}.`, {
+    ...(cause === undefined ? {} : { cause }),
+    hint: "The state directory must be on a file system with working POSIX locks, and writable.",
+  });
 }
 
 /** SQLite would make it readable by all. A file that is there is not touched: that would release a lock. */

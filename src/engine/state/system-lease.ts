@@ -11,8 +11,12 @@ import { join } from "node:path";
 import { z } from "zod";
 import { StepError } from "../../drills/step-error.ts";
 import { FiredrillError } from "../../support/errors.ts";
+import { isRunId } from "../../support/ids.ts";
+import { lockHolders } from "../../support/lock-holders.ts";
 import type { HeldLock } from "./exclusive-lock.ts";
-import { readDocument } from "./state-directory.ts";
+import { nameHolder } from "./name-holder.ts";
+import { ownerLockPath } from "./run-owner.ts";
+import { readDocument, runDir } from "./state-directory.ts";
 import { type StateFiles, systemFiles, writeJson } from "./state-files.ts";
 
 /** Held from before the run's folder exists until after its cleanup. */
@@ -42,22 +46,41 @@ const holderSchema = z.object({
   sinceWallUs: z.int(),
 });
 
-/** Throws `SYSTEM_BUSY` naming the holder. Held, but nobody's yet: `takeLease` writes down whose. */
-export async function lockSystem(root: string, system: string, files: StateFiles = systemFiles): Promise<HeldLock> {
+/**
+ * Throws `SYSTEM_BUSY` naming the holder. Held, but nobody's yet: `takeLease` writes down whose. `seizeFrom` names a run that
+ * was taken from an owner which may still live: what that run holds goes with it, and only that.
+ */
+export async function lockSystem(
+  root: string,
+  system: string,
+  files: StateFiles = systemFiles,
+  seizeFrom: string | null = null,
+): Promise<HeldLock> {
   const dir = systemDir(root, system);
   await files.makeFolder(join(root, "systems"));
   await files.makeFolder(dir);
-  const lock = files.lock(join(dir, "lock"));
+  const path = join(dir, "lock");
+  const lock = files.lock(path);
   if (lock !== null) return lock;
-  const holder = await readHolder(root, system, files);
-  const who =
-    holder === null
-      ? "another process"
-      : `run ${holder.run} (process ${holder.pid} on ${holder.host}, since ${new Date(holder.sinceWallUs / 1000).toISOString()})`;
-  throw new FiredrillError("SYSTEM_BUSY", `System ${system} is held by ${who}: one disruptive run at a time.`, {
-    hint: "Wait for it to end, or stop it with `firedrill halt <run> --who <name> --reason <text>`.",
-    details: holder === null ? {} : { run: holder.run, pid: holder.pid, host: holder.host },
-  });
+  // One process may run one drill after another: the run that is named must be held as well.
+  const holdsRun = ({ run, pid: by }: SystemHolder): boolean =>
+    !isRunId(run) || (lockHolders(ownerLockPath(runDir(root, run)))?.has(by) ?? true);
+  const { named, pid } = await nameHolder(path, () => readHolder(root, system, files), holdsRun);
+  if (named !== null && named.run === seizeFrom) return files.replaceLock(path);
+  throw new FiredrillError(
+    "SYSTEM_BUSY",
+    `System ${system} is held by ${whoIs(named, pid)}: one disruptive run at a time.`,
+    {
+      hint: "Wait for it to end, or stop it with `firedrill halt <run> --who <name> --reason <text>`.",
+      details: named === null ? {} : { run: named.run, pid: named.pid, host: named.host },
+    },
+  );
+}
+
+function whoIs(named: SystemHolder | null, pid: number | null): string {
+  if (named !== null)
+    return `run ${named.run} (process ${named.pid} on ${named.host}, since ${new Date(named.sinceWallUs / 1000).toISOString()})`;
+  return pid === null ? "another process" : `process ${pid}, which has just begun`;
 }
 
 export interface LeaseRequest {

@@ -1,4 +1,5 @@
 import { execFile } from "node:child_process";
+import { dyingWithUs } from "../../support/dying-with-us.ts";
 
 export interface Bounded {
   readonly argv: readonly string[];
@@ -17,9 +18,11 @@ export interface BoundedResult {
   readonly stderr: string;
 }
 
-/** Runs a short program to its end, at most for `timeoutMs`. Rejects only when the signal is aborted. */
-export function runBounded(run: Bounded): Promise<BoundedResult> {
-  const [program = "", ...args] = run.argv;
+/**
+ * Runs a short program to its end, at most for `timeoutMs`, and not after our own. Rejects only when the signal is aborted.
+ */
+export async function runBounded(run: Bounded): Promise<BoundedResult> {
+  const [program = "", ...args] = [...(await dyingWithUs()), ...run.argv];
   const options = {
     env: run.env,
     cwd: run.cwd,

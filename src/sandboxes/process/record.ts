@@ -20,8 +20,10 @@ const recordSchema = z.object({
 });
 export type SandboxRecord = z.infer<typeof recordSchema>;
 
-/** `watchdog.json`: the process that ends the sandbox, and whose network namespace is the sandbox's. */
-const watchdogSchema = z.object({ pid: z.number().int(), startTicks: z.number().int(), bootId: z.string() });
+const processSchema = z.object({ pid: z.number().int(), startTicks: z.number().int(), bootId: z.string() });
+
+/** `watchdog.json`: the process that ends the sandbox, and whose network namespace is the sandbox's; and the one that stands in for it. */
+const watchdogSchema = processSchema.extend({ second: processSchema.nullable().default(null) });
 export type WatchdogRecord = z.infer<typeof watchdogSchema>;
 
 export async function writeRecord(dir: string, record: SandboxRecord): Promise<void> {

@@ -6,7 +6,7 @@ import type { FoundResource, ResourceKeeper } from "../../engine/step-contract.t
 import { isAlive } from "../../support/process-identity.ts";
 import type { Host } from "./host.ts";
 import { idPrefix, isSandboxId, readLocator } from "./layout.ts";
-import { readRecord } from "./record.ts";
+import { readRecord, type SandboxRecord } from "./record.ts";
 import { membersOf, removeSandbox } from "./remove.ts";
 
 /** Between making the folder and writing whose it is there is an instant: so long a nameless one is left alone. */
@@ -54,9 +54,16 @@ function describe(deps: Host, root: string, id: string, installation: string): F
     run: labels.run,
     title: labels.title,
     locator: { id, dir, uid, gid },
-    ownerAlive: isAlive(owner, deps.clock.bootId),
+    ownerAlive: isAlive(owner, deps.clock.bootId) && !isOverdue(record, deps),
   };
 }
+
+/** Its watchdogs should have ended it long ago: whoever made it has no say any more, however alive. */
+function isOverdue({ createdMonoUs, ttlMs }: SandboxRecord, { clock }: Host): boolean {
+  return clock.monoUs() > createdMonoUs + (ttlMs + OVERDUE_MS) * 1000;
+}
+
+const OVERDUE_MS = 30_000;
 
 function describeNameless({ clock, log }: Host, dir: string, id: string, installation: string): FoundResource | null {
   const stat = statSync(dir, { throwIfNoEntry: false });

@@ -17,13 +17,13 @@ done
 
 /**
  * The process that ends a sandbox. POSIX sh, because there is one per sandbox: 1 MB and 2 ms instead of 45 MB and 60 ms.
- * $1 folder, $2 seconds to live, $3 boot id, $4 marker, $5 LOOK_SCRIPT, then a command prefix that runs a program as the
- * service user (empty where we may look ourselves). Time is /proc/uptime (CLOCK_BOOTTIME): it goes on while the machine
+ * $1 folder, $2 seconds to live, $3 boot id, $4 marker, $5 LOOK_SCRIPT, $6 seconds between two looks, then a command prefix
+ * that runs a program as the service user (empty where we may look ourselves). Time is /proc/uptime (CLOCK_BOOTTIME): it goes on while the machine
  * sleeps, and nobody can set it. TERM ends the sandbox at once.
  */
 export const WATCHDOG_SCRIPT = `
-dir=$1 ttl=$2 boot=$3 marker=$4 look=$5
-shift 5
+dir=$1 ttl=$2 boot=$3 marker=$4 look=$5 pause=$6
+shift 6
 now() { read -r up rest </proc/uptime && up=\${up%%.*}; }
 same_boot() { read -r id </proc/sys/kernel/random/boot_id && [ "$id" = "$boot" ]; }
 members() {
@@ -40,7 +40,12 @@ end=$((up + ttl))
 echo ready
 exec >&2
 
-while [ -d "$dir" ] && [ -z "$over" ] && same_boot && now && [ "$up" -lt "$end" ]; do sleep 1; done
+while [ -d "$dir" ] && [ -z "$over" ] && same_boot && now && [ "$up" -lt "$end" ]; do
+  # Never past the end.
+  left=$((end - up))
+  [ "$left" -lt "$pause" ] || left=$pause
+  sleep "$left"
+done
 
 cd /
 tries=0

@@ -3,7 +3,7 @@ import { closeSync, constants, openSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { SandboxRef } from "../../drills/sandbox-ref.ts";
 import { StepError } from "../../drills/step-error.ts";
-import { identityOf, isAlive } from "../../support/process-identity.ts";
+import { identityOf, isAlive, type ProcessIdentity } from "../../support/process-identity.ts";
 import { CLEAN_ENVIRONMENT } from "./bounded.ts";
 import { asUser } from "./confine.ts";
 import { markerOf } from "./layout.ts";
@@ -22,11 +22,39 @@ export interface WatchdogStart {
   readonly signal: AbortSignal;
 }
 
-/** Starts it in a session of its own; resolves when it watches. It outlives us, and owns the network namespace. */
+/**
+ * Starts both in sessions of their own; resolves when they watch. They outlive us. The first owns the network namespace; the
+ * second knows nothing of it and does the same a little later, so that the sandbox ends at its time to live although one of
+ * the two was killed.
+ */
 export async function startWatchdog(start: WatchdogStart): Promise<WatchdogRecord> {
-  const logPath = join(start.ref.dir, "watchdog.log");
+  const { ref, ttlMs, selfUid } = start;
+  const seconds = Math.max(1, Math.ceil(ttlMs / 1000));
+  const shell = shellCommand(start, { name: "firedrill-watchdog", seconds, pauseS: 1 });
+  const first = ref.fence === "network-namespace" ? [...unshareCommand(selfUid), ...shell] : shell;
+  const second = shellCommand(start, {
+    name: "firedrill-second",
+    seconds: seconds + SECOND_LATER_S,
+    pauseS: SECOND_PAUSE_S,
+  });
+  // One after the other: what a failed start leaves is one process at most.
+  const watchdog = await startOne(first, "watchdog.log", start);
+  try {
+    return { ...watchdog, second: await startOne(second, "watchdog-second.log", start) };
+  } catch (error) {
+    process.kill(watchdog.pid, "SIGKILL");
+    throw error;
+  }
+}
+
+/** The first one ends the sandbox; it gets this long before the second begins as well. */
+const SECOND_LATER_S = 2;
+const SECOND_PAUSE_S = 5;
+
+async function startOne(argv: readonly string[], logName: string, start: WatchdogStart): Promise<ProcessIdentity> {
+  const logPath = join(start.ref.dir, logName);
   const log = openSync(logPath, constants.O_CREAT | constants.O_EXCL | constants.O_WRONLY, 0o600);
-  const [program = "", ...args] = watchdogCommand(start);
+  const [program = "", ...args] = argv;
   const child = spawn(program, args, {
     cwd: start.ref.dir,
     env: CLEAN_ENVIRONMENT,
@@ -54,22 +82,16 @@ export async function startWatchdog(start: WatchdogStart): Promise<WatchdogRecor
   return identify(child.pid, start);
 }
 
-function watchdogCommand({ ref, ttlMs, bootId, selfUid, machine }: WatchdogStart): readonly string[] {
-  const seconds = `${Math.max(1, Math.ceil(ttlMs / 1000))}`;
+interface Shell {
+  readonly name: string;
+  readonly seconds: number;
+  readonly pauseS: number;
+}
+
+function shellCommand({ ref, bootId, machine }: WatchdogStart, { name, seconds, pauseS }: Shell): readonly string[] {
   const lookAs = machine.seesServers || !machine.setpriv ? [] : asUser(ref, machine.search);
-  const shell = [
-    "/bin/sh",
-    "-c",
-    WATCHDOG_SCRIPT,
-    "firedrill-watchdog",
-    ref.dir,
-    seconds,
-    bootId,
-    markerOf(ref.id),
-    LOOK_SCRIPT,
-    ...lookAs,
-  ];
-  return ref.fence === "network-namespace" ? [...unshareCommand(selfUid), ...shell] : shell;
+  const words = [ref.dir, `${seconds}`, bootId, markerOf(ref.id), LOOK_SCRIPT, `${pauseS}`, ...lookAs];
+  return ["/bin/sh", "-c", WATCHDOG_SCRIPT, name, ...words];
 }
 
 function untilReady(child: ChildProcess, signal: AbortSignal): Promise<void> {
@@ -82,7 +104,7 @@ function untilReady(child: ChildProcess, signal: AbortSignal): Promise<void> {
   });
 }
 
-function identify(pid: number | undefined, { ref, bootId }: WatchdogStart): WatchdogRecord {
+function identify(pid: number | undefined, { ref, bootId }: WatchdogStart): ProcessIdentity {
   const identity = pid === undefined ? null : identityOf(pid, bootId);
   if (identity !== null) return identity;
   throw new StepError(

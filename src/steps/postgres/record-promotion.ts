@@ -28,13 +28,19 @@ export interface PromotionRecord {
   readonly server: PromotedServer;
 }
 
-/** The service first: whatever comes after, the report knows who the primary is. */
+/**
+ * The service first: whatever comes after, the report knows who the primary is. A promotion that an interrupted attempt has put on
+ * record is not recorded again: that one saw it happen, and who asks afterwards sees only that it has.
+ */
 export async function recordPromotion(
   system: SystemSnapshot,
   { node, reason, candidates, known, fromTimeline, server }: PromotionRecord,
   ctx: StepContext,
 ): Promise<PromotedOutput> {
   const database = nodeDatabase(system, node);
+  const written = ctx.promotion();
+  if (written?.node === node.name && written.toTimeline === server.timeline)
+    return { node: node.name, database, timeline: written.toTimeline, lsn: written.promotedLsn };
   await ctx.fact({ kind: "service", database, writable: true });
   const { asked, promoted, resolutionUs, timeline, lsn } = server;
   await ctx.fact({

@@ -1,5 +1,6 @@
 import { z } from "zod";
-import type { SystemSnapshot } from "../../drills/inventory.ts";
+import type { NodeSpec, SystemSnapshot } from "../../drills/inventory.ts";
+import { StepError } from "../../drills/step-error.ts";
 import { defineStep, type Reconciliation, type StepContext } from "../../engine/step-contract.ts";
 import { durationMs } from "../../support/duration.ts";
 import { sizeBytes } from "../../support/size.ts";
@@ -81,7 +82,7 @@ async function switchOver(
   await markPromoted(plan.target.node, handover.server, await writing, ctx);
   await sayRepointed(await repointing, ctx);
   await ctx.ledger.created(fence.id, fence.locator);
-  await comeBack(deps, system, plan, ctx);
+  await comeBack(deps, system, plan.primary.node, plan.target.node, ctx);
   return outputs;
 }
 
@@ -96,22 +97,23 @@ function recordOf(
 async function comeBack(
   deps: SwitchoverDeps,
   system: SystemSnapshot,
-  { primary, target }: SwitchoverPlan,
+  node: NodeSpec,
+  primary: NodeSpec,
   ctx: StepContext,
 ): Promise<void> {
-  const whom = { system, node: primary.node, primary: target.node };
+  const whom = { system, node, primary };
   const { method, reason, bytes, kept, streaming } = await rebuildAs(
     deps,
     whom,
     { method: "auto", discardDivergent: false },
     ctx,
   );
-  await ctx.fact({ kind: "rebuild", node: primary.node.name, method, reason, bytes, kept, streaming });
+  await ctx.fact({ kind: "rebuild", node: node.name, method, reason, bytes, kept, streaming });
 }
 
 /**
- * Promoted: it happened, and what is missing is said. A primary on the old timeline: it did not, and may begin again. Nobody: only
- * a person, or the cleanup, should start the old one.
+ * Promoted: it happened, and what the interrupted one still owed is done now, as nothing of it can harm. A primary on the old timeline:
+ * it did not, and may begin again. Nobody: only a person, or the cleanup, should start the old one.
  */
 async function reconcile(
   deps: SwitchoverDeps,
@@ -138,8 +140,29 @@ async function reconcile(
   const record = { node: primary.node, reason, candidates: [], known, fromTimeline: before.timeline ?? 0, server };
   const outputs = await recordPromotion(system, record, ctx);
   await markService(deps.replication, system, record, ctx);
+  const move = { views: wish.repoint ? views : [], primary: primary.node, forkLsn: server.lsn };
+  const others = move.views.filter(({ node }) => node.name !== before.primary);
+  await sayRepointed(await repointStandbys(deps.replication, system, { ...move, views: others }, ctx.signal), ctx);
   const old = views.find(({ node }) => node.name === before.primary);
-  if (old?.kind !== "standby")
-    await ctx.deviation("SWITCHOVER_UNFINISHED", `${before.primary} is no standby yet: postgres/rebuild makes it one`);
+  if (old !== undefined && old.kind !== "standby") await finishComeBack(deps, system, old.node, primary.node, ctx);
   return { kind: "happened", outputs };
+}
+
+/** The promotion stands whatever becomes of the old primary; that it is no standby is said. */
+async function finishComeBack(
+  deps: SwitchoverDeps,
+  system: SystemSnapshot,
+  old: NodeSpec,
+  primary: NodeSpec,
+  ctx: StepContext,
+): Promise<void> {
+  try {
+    await ctx.requireCurrent();
+    await comeBack(deps, system, old, primary, ctx);
+  } catch (error) {
+    ctx.signal.throwIfAborted();
+    if (!(error instanceof StepError)) throw error;
+    const message = `${old.name} is no standby yet (${error.message}): postgres/rebuild makes it one`;
+    await ctx.deviation("SWITCHOVER_UNFINISHED", message);
+  }
 }

@@ -55,7 +55,7 @@ async function proxyTo(port: number): Promise<AsyncDisposable & { readonly port:
 }
 
 async function specOf(ha: HaCluster): Promise<Awaited<ReturnType<typeof pathSpec>>> {
-  return pathSpec(clientPathOf(ha.system), 300_000, readSecret);
+  return pathSpec(clientPathOf(ha.system), 2_000_000, readSecret);
 }
 
 test("hosts are tried in order, each within its own time: silent, refusing, standby, primary", async () => {

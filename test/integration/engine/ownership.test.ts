@@ -222,7 +222,15 @@ describe("the state directory", () => {
       "700",
     ]);
     const files = (await readdir(dir)).toSorted();
-    expect(files).toEqual(["journal.jsonl", "owner.json", "owner.lock", "plan.json", "playbook.yaml", "result.json"]);
+    expect(files).toEqual([
+      "durable.json",
+      "journal.jsonl",
+      "owner.json",
+      "owner.lock",
+      "plan.json",
+      "playbook.yaml",
+      "result.json",
+    ]);
     expect(
       new Set(await Promise.all(files.filter((name) => name !== "owner.lock").map((name) => mode(join(dir, name))))),
     ).toEqual(new Set(["600"]));

@@ -6,6 +6,8 @@ import { openSession } from "../../../src/engine/open-session.ts";
 import { haltedWork, pendingWork } from "../../../src/engine/pending-work.ts";
 import { RunLoop } from "../../../src/engine/run-loop.ts";
 import type { RunSession } from "../../../src/engine/run-session.ts";
+import { holdRun } from "../../../src/engine/state/run-hold.ts";
+import { lockRun } from "../../../src/engine/state/run-owner.ts";
 import type { Step } from "../../../src/engine/step-contract.ts";
 import { engineBench, fakeStep, requestFor, untilStopped } from "../../support/engine-bench.ts";
 import { FakeTime } from "../../support/engine-fake-time.ts";
@@ -119,7 +121,9 @@ async function found(
     steps,
     deps: { openJournal: () => Promise.resolve(file) },
   });
-  const request = { runId: RUN, dir: bench.deps.state.root, plan, epoch: 2, lease: null, journal };
+  const dir = bench.deps.state.root;
+  using hold = holdRun(await lockRun(dir), RUN);
+  const request = { runId: RUN, dir, plan, epoch: 2, hold, lease: null, journal };
   const open = await openSession(request, bench.deps);
   await look(open.session, time);
   await open.close();

@@ -1,6 +1,11 @@
 import { afterAll, describe, expect, test } from "vitest";
-import { promotionsIn, requireSound, SharedCluster, started, trulyLost } from "../../support/interrupted-drill.ts";
-import { reportedLost } from "../../support/truth-drill.ts";
+import {
+  promotionsIn,
+  requireSound,
+  requireTrueLoss,
+  SharedCluster,
+  started,
+} from "../../support/interrupted-drill.ts";
 
 const shared = new SharedCluster();
 afterAll(() => shared[Symbol.asyncDispose]());
@@ -78,6 +83,6 @@ describe.each(STRUCK)("the orchestrator is killed when $at begins", ({ at, promo
           .toSorted(),
       ).toEqual(["primary", "standby"]);
       expect(promotionsIn(one.desk.runDir())).toBe(1);
-      expect(reportedLost(result)).toEqual(trulyLost(one));
+      requireTrueLoss(one, result);
     }));
 });

@@ -217,6 +217,9 @@ describe("postgres/promote", () => {
     const fact = promotion(ctx);
     // When, is known only as: since the last look.
     expect(fact?.resolutionUs).toBe((fact?.promoted.monoUs ?? 0) - known.at.monoUs);
+    // Interrupted after it was put on record: what saw it happen is not replaced by what only finds it.
+    expect(await reconcile(ctx)).toMatchObject({ kind: "happened", outputs: { node: "c", timeline: 2, lsn } });
+    expect(ctx.recorded.facts.filter(({ kind }) => kind === "promotion")).toEqual([fact]);
     expect(await reconcile(failoverContext(ha))).toMatchObject({ kind: "unknown" });
     await ha.cluster.server("c").stop("immediate");
     expect(await reconcile(failoverContext(ha, { known }))).toMatchObject({ kind: "unknown" });

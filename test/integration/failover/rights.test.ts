@@ -37,7 +37,7 @@ describe("the rights that the documentation names", () => {
       result.steps.filter(({ failure }) => failure !== null),
       end.stderr,
     ).toEqual([]);
-    expect(result.cleanup.status).toBe("verified");
+    expect(result.cleanup, end.stderr).toMatchObject({ status: "verified" });
     expect(result.observed.rebuilds).toMatchObject([{ node: "a", method: "pg_rewind" }]);
     expect(result.loss.lostAcknowledged).toMatchObject({ status: "measured" });
   });

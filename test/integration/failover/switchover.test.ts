@@ -183,6 +183,7 @@ describe("postgres/switchover", () => {
     await replication.promote(ha.system, nodeOf(ha, "b"), signal);
     const ctx = failoverContext(ha, { known });
     expect(await reconcile(ctx)).toMatchObject({ kind: "happened", outputs: { node: "b", timeline: 2 } });
-    expect(ctx.recorded.deviations).toEqual(["SWITCHOVER_UNFINISHED"]);
+    expect(ctx.recorded.deviations).toEqual([]);
+    expect(await roles(ha), "what the dead orchestrator still owed").toEqual(["a standby", "b primary"]);
   });
 });

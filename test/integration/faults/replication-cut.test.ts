@@ -1,4 +1,5 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
 import { Client } from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Session } from "../../../src/steps/ports/postgres.ts";
@@ -157,6 +158,39 @@ describe("a cut of the replication", () => {
     expect(await one(a, "select count(*) from pg_replication_slots where slot_name like 'firedrill%'")).toBe("0");
     await holder.ended;
     await caughtUp("c");
+  });
+
+  test("where the login may not end it, the standbys are made to connect anew, and it is waited for", async () => {
+    await using a = await scene.ha.session("a");
+    await using b = await scene.ha.session("b");
+    const receiver = "select pid from pg_stat_wal_receiver";
+    for (const statement of [
+      "create role drill login replication password 'drill'",
+      "grant pg_monitor, pg_signal_backend to drill",
+      "grant alter system on parameter primary_slot_name to drill",
+      "grant execute on function pg_reload_conf() to drill",
+    ])
+      await a.query(statement);
+    await caughtUp("c");
+    const file = join(scene.runDir, "password");
+    await writeFile(file, "drill", { mode: 0o600 });
+    const credentials = { user: "drill", password: `file:${file}`, database: "postgres", replication: null };
+    const ctx = scene.context({ system: { ...scene.system, credentials } });
+    await runStep(replicationCutStep(scene), { standby: "c" }, ctx);
+    await using holder = await holdSlot(scene, "a", "firedrill_cut_held");
+    const log = join(scene.ha.dir, "a/server.log");
+    const letGo = async (): Promise<void> => {
+      while (!/to terminate process|superuser to terminate/u.test(await readFile(log, "utf8")))
+        await new Promise((resolve) => setImmediate(resolve));
+      await holder[Symbol.asyncDispose]();
+    };
+    const before = await one(b, receiver);
+    const [proofs] = await Promise.all([scene.cleanUp(ctx), letGo()]);
+    expect(proofs).toHaveLength(1);
+    await a.query("insert into written values (3)");
+    await caughtUp("b");
+    await caughtUp("c");
+    expect(await one(b, receiver)).not.toBe(before);
   });
 
   test("it is also undone at a standby that was promoted meanwhile", async () => {

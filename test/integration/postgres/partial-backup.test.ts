@@ -6,7 +6,8 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { dyingWithUs, endProcesses, processesOf } from "../../../src/databases/postgres/backup/backup-process.ts";
+import { endProcesses, processesOf } from "../../../src/databases/postgres/backup/backup-process.ts";
+import { dyingWithUs } from "../../../src/support/dying-with-us.ts";
 import { createBackupMaker } from "../../../src/databases/postgres/backup/create-base-backup.ts";
 import {
   claim,

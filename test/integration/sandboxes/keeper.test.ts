@@ -29,6 +29,40 @@ describe("the keeper", () => {
     expect(exists(ref.dir)).toBe(true);
   });
 
+  test("one that lies under an id of ours and bears a similar name of another installation is not touched", async () => {
+    await using h = harness();
+    const owners = [
+      `${h.installation}x`,
+      h.installation.slice(0, -1),
+      `x${h.installation}`,
+      h.installation.toUpperCase(),
+    ];
+    for (const installation of owners) {
+      const ref = await h.make();
+      const file = join(ref.dir, "sandbox.json");
+      const record = JSON.parse(readFileSync(file, "utf8")) as { labels: object }; // our own file
+      writeFileSync(file, JSON.stringify({ ...record, labels: { ...record.labels, installation } }));
+      expect(await h.sandboxes.keeper.list(h.installation, soon())).toEqual([]);
+      const refused = h.sandboxes.keeper.destroy(locatorOf(ref), soon());
+      await expect(refused).rejects.toMatchObject({ code: "SANDBOX_FOREIGN" });
+      expect(exists(ref.dir)).toBe(true);
+      writeFileSync(file, JSON.stringify(record));
+      await h.sandboxes.keeper.destroy(locatorOf(ref), soon());
+    }
+  });
+
+  test("one that should have ended long ago has no owner any more, however alive that is", async () => {
+    await using h = harness();
+    const ref = await h.make({ ttlMs: 600_000 });
+    const file = join(ref.dir, "sandbox.json");
+    const record = JSON.parse(readFileSync(file, "utf8")) as { createdMonoUs: number }; // our own file
+    const madeAt = (createdMonoUs: number): void => writeFileSync(file, JSON.stringify({ ...record, createdMonoUs }));
+    madeAt(record.createdMonoUs - 600_000_000);
+    expect(await h.sandboxes.keeper.list(h.installation, soon())).toMatchObject([{ ownerAlive: true }]);
+    madeAt(record.createdMonoUs - 631_000_000);
+    expect(await h.sandboxes.keeper.list(h.installation, soon())).toMatchObject([{ ownerAlive: false }]);
+  });
+
   test("an owner whose pid now belongs to another process is dead", async () => {
     await using h = harness();
     const ref = await h.make();

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync, watch } from "node:fs";
 import { dirname, join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { SandboxRef } from "../../../src/drills/sandbox-ref.ts";
+import { readWatchdog } from "../../../src/sandboxes/process/record.ts";
 import { orchestratorChild } from "../../support/sandbox-child.ts";
 import {
   exists,
@@ -25,6 +26,34 @@ describe("the watchdog", () => {
     expect(performance.now() - began).toBeGreaterThan(1000);
     expect(running(child.made.pid)).toBe(false);
     expect(await h.sandboxes.keeper.verifyGone(locatorOf(child.made.ref), soon())).toMatchObject({ gone: true });
+  });
+
+  test.each(["first", "second"] as const)(
+    "ends the sandbox at its time to live, although the orchestrator and its %s process were killed",
+    async (which) => {
+      await using h = harness();
+      await using child = await orchestratorChild({ ...h, ttlMs: 3000, task: "hold" });
+      child.kill();
+      await child.ended;
+      const { pid, second } = readWatchdog(child.made.ref.dir) ?? {};
+      process.kill((which === "first" ? pid : second?.pid) ?? 0, "SIGKILL");
+      expect(running(child.made.pid)).toBe(true);
+      await gone(child.made.ref);
+      expect(running(child.made.pid)).toBe(false);
+      expect(await h.sandboxes.keeper.verifyGone(locatorOf(child.made.ref), soon())).toMatchObject({ gone: true });
+      await until("both have ended", () => !running(pid ?? 0) && !running(second?.pid ?? 0));
+    },
+  );
+
+  test("ends a server too, although the orchestrator is dead and the watchdog stopped for good", async () => {
+    await using h = harness();
+    await using child = await orchestratorChild({ ...h, ttlMs: 20_000, task: "serve" });
+    child.kill();
+    await child.ended;
+    process.kill(watchdogPid(child.made.ref.dir), "SIGSTOP");
+    expect(running(child.made.pid)).toBe(true);
+    await gone(child.made.ref);
+    expect(running(child.made.pid)).toBe(false);
   });
 
   test("leaves a sandbox alone that has time left, and every other one", async () => {

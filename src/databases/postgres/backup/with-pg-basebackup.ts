@@ -7,7 +7,8 @@ import { formatLsn } from "../../../formats/postgres/lsn.ts";
 import { parseBackupManifest } from "../../../formats/postgres/backup-manifest.ts";
 import type { BackupRequest } from "../../../steps/ports/backup-maker.ts";
 import type { PostgresBinaries } from "../../../steps/ports/postgres.ts";
-import { dyingWithUs, SYSTEM_PATH, workMarker } from "./backup-process.ts";
+import { dyingWithUs } from "../../../support/dying-with-us.ts";
+import { SYSTEM_PATH, workMarker } from "./backup-process.ts";
 import type { TakenBackup } from "./taken-backup.ts";
 
 const run = promisify(execFile);

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { chown, lchown, mkdir, readdir, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DatabaseRef } from "../../../drills/database-ref.ts";
@@ -13,7 +14,10 @@ import { type LabServer, startServer } from "./start-server.ts";
 export interface ReplicatedClusterRequest {
   readonly binaries: PostgresBinaries;
   readonly maker: BackupMaker;
-  /** Folder of all nodes; the service user must be able to enter it. Made when missing. */
+  /**
+   * Folder of all nodes; the service user must be able to enter it. Made when missing. A data directory that is there already, as a
+   * cluster of these names and this password has left it when it was shut down in order, is started as it is.
+   */
   readonly dir: string;
   /** The first is the primary, the others stream from it. */
   readonly names: readonly [string, ...string[]];
@@ -82,6 +86,7 @@ async function makePrimary(request: ReplicatedClusterRequest, name: string): Pro
   const { binaries, user, password, signal } = request;
   await nodeFolder(request, name);
   const dataDir = dataDirOf(request, name);
+  if (isThere(dataDir)) return;
   await initCluster({ binaries, dataDir, user, superuser: SUPERUSER, password, signal, ...launcherOf(request, name) });
 }
 
@@ -94,11 +99,14 @@ async function nodeFolder({ dir, user }: ReplicatedClusterRequest, name: string)
 
 async function copyPrimary(request: ReplicatedClusterRequest, { database }: LabServer, name: string): Promise<void> {
   const into = await nodeFolder(request, name);
+  if (isThere(join(into, "data"))) return;
   const copy = { database, into, name: "data", method: "replication", format: "plain", label: name } as const;
   await request.maker.create({ ...copy, checkpoint: "fast" }, { signal: request.signal, progress: () => undefined });
   await writeFile(join(into, "data", "standby.signal"), "", { mode: 0o600 });
   if (request.user !== null) await giveTree(join(into, "data"), request.user);
 }
+
+const isThere = (dataDir: string): boolean => existsSync(join(dataDir, "PG_VERSION"));
 
 async function giveTree(root: string, user: ServiceUser): Promise<void> {
   await chown(root, user.uid, user.gid);

@@ -1,7 +1,8 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { StepError } from "../../../drills/step-error.ts";
-import { dyingWithUs, SYSTEM_PATH } from "../backup/backup-process.ts";
+import { dyingWithUs } from "../../../support/dying-with-us.ts";
+import { SYSTEM_PATH } from "../backup/backup-process.ts";
 import { readPlainFile } from "../plain-file.ts";
 import type { RebuildWork } from "./rebuild-deps.ts";
 
