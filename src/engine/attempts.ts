@@ -10,6 +10,7 @@
  *  A3  To stop what is not at work (its process died) is to say that it has stopped.
  *  A4  A step that halts the run is told to stop at once: what it throws after that is how it stopped, not an error.
  *  A5  To find out what a lost effect did while it is to stop has the grace period: what is not known by then is in doubt.
+ *  A6  What did not happen is done again only while its step is still `running`, as an effect begins (L4 of run-loop.ts).
  */
 import type { ChartEvent } from "../drills/run-event.ts";
 import { requireCurrent } from "./guard-scope.ts";
@@ -144,9 +145,19 @@ export class Attempts {
   async #perform(attempt: Attempt, order: AttemptOrder): Promise<ChartEvent> {
     const { crashPoint } = this.#session.deps;
     crashPoint?.("before-effect", order.step);
-    const event = order.mode === "run" ? await runAttempt(attempt) : await reconcileThenRun(attempt, order.mode);
+    const event = order.mode === "run" ? await runAttempt(attempt) : await this.#reconcileThenRun(attempt, order.mode);
     crashPoint?.("after-effect", order.step);
     return event;
+  }
+
+  async #reconcileThenRun(attempt: Attempt, mode: "reconcile" | "find_out"): Promise<ChartEvent> {
+    const reconciled = await reconcileAttempt(attempt);
+    if (reconciled.kind === "outcome") return reconciled.event;
+    const { step, context } = attempt;
+    // A6: the record of a stop may be on its way to the disk, and the stop itself comes after it.
+    const isRunning = this.#session.state.steps.get(step.id)?.state === "running";
+    if (isRunning && !context.signal.aborted && mode === "reconcile") return runAttempt(attempt);
+    return { type: "step.stopped", data: { step: step.id, attempt: context.attempt } };
   }
 
   #end(step: string, active: Active, event: ChartEvent): void {
@@ -159,15 +170,6 @@ export class Attempts {
     active.close(); // A2
     this.#post(event);
   }
-}
-
-async function reconcileThenRun(attempt: Attempt, mode: "reconcile" | "find_out"): Promise<ChartEvent> {
-  const reconciled = await reconcileAttempt(attempt);
-  if (reconciled.kind === "outcome") return reconciled.event;
-  const { step, context } = attempt;
-  if (context.signal.aborted || mode === "find_out")
-    return { type: "step.stopped", data: { step: step.id, attempt: context.attempt } };
-  return runAttempt(attempt);
 }
 
 function abortError(): DOMException {

@@ -1,4 +1,5 @@
 import type { JournalRecord, Recorded } from "../../src/drills/run-event.ts";
+import type { RunSession } from "../../src/engine/run-session.ts";
 import type { StepContext } from "../../src/engine/step-contract.ts";
 import type { JsonObject } from "../../src/support/json.ts";
 import { recordOf, verifiedLines } from "./journal-lines.ts";
@@ -25,6 +26,8 @@ export class Monitor {
   readonly records: Recorded[] = [];
   readonly mirror: Mirror;
   readonly obligations: Obligations;
+  /** Of the present owner, once it has one: what it knows and has not made durable yet. */
+  session: RunSession | null = null;
   readonly #simPlan: SimPlan;
   readonly #world: SimWorld;
   readonly #trace: (text: string) => void;
@@ -133,6 +136,11 @@ export class Monitor {
       must((this.mirror.stopping === "no" && !winds) || how === "reconcile", `${stepId} begins while the run stops`);
       must(idempotencyKey === `${ctx.runId}/${stepId}/${attempt}`, `${stepId} got the key ${idempotencyKey}`);
       must(!step.late || how === "reconcile", `${stepId} begins after its deadline`);
+      const live = this.session?.epoch === ctx.epoch ? this.session.state.steps.get(stepId)?.state : "running";
+      must(
+        live === "running" || how === "reconcile",
+        `${stepId} begins, and is ${live ?? "nothing"} by a record that is on its way`,
+      );
       this.#requireHealthy(stepId, ctx.epoch);
       if (step.step.idempotent) must(how === "run", `${stepId} is idempotent and is asked what it did`);
       const marks = this.records.filter((record) => record.type === "mark").length;

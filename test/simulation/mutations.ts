@@ -164,19 +164,19 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
   attempts(
     "a former process's effect is reconciled",
-    'const event = order.mode === "run" ? await runAttempt(attempt) : await reconcileThenRun(attempt, order.mode);',
+    'const event = order.mode === "run" ? await runAttempt(attempt) : await this.#reconcileThenRun(attempt, order.mode);',
     "const event = await runAttempt(attempt);",
   ),
   attempts("a reconciled effect is not done again", 'if (reconciled.kind === "outcome") return reconciled.event;', ""),
   attempts(
     "while the run stops nothing is done again",
-    'if (context.signal.aborted || mode === "find_out")',
-    "if (context.signal.aborted)",
+    'if (isRunning && !context.signal.aborted && mode === "reconcile") return runAttempt(attempt);',
+    "if (isRunning !== undefined) return runAttempt(attempt);",
   ),
   attempts(
-    "a stopped reconcile does not go on",
-    'if (context.signal.aborted || mode === "find_out")',
-    'if (mode === "find_out")',
+    "A6 what did not happen is done again only while its step runs",
+    'if (isRunning && !context.signal.aborted && mode === "reconcile") return runAttempt(attempt);',
+    'if (!context.signal.aborted && mode === "reconcile") return runAttempt(attempt);',
   ),
 
   attempt(

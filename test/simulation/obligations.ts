@@ -40,6 +40,11 @@ export class Obligations {
     this.#aliveSinceUs = this.#time.nowUs;
   }
 
+  /** Nobody knows any more when things are due: the machine was restarted, and its wall clock had been set. */
+  forget(): void {
+    this.#owed = [];
+  }
+
   check(process: SimProcess | null): void {
     if (process === null || !process.alive || process.isStopped || this.#owed.length === 0) return;
     const now = this.#time.nowUs - SLACK_US;

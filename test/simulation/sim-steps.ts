@@ -83,8 +83,8 @@ async function perform(
   ctx: StepContext,
   deps: StepsDeps,
 ): Promise<StepResult<Outputs>> {
+  if (deps.process.alive) deps.monitor.begins(ctx, "run", deps.process);
   await deps.process.ask(`begin ${ctx.stepId}`, 0, () => undefined);
-  deps.monitor.begins(ctx, "run", deps.process);
   if (input.of !== undefined) deps.monitor.inputOf(ctx, input.of, input.from);
   const step = deps.simPlan.plan.steps.find(({ id }) => id === ctx.stepId);
   if (step === undefined) throw new TypeError(`no step ${ctx.stepId}`);
@@ -319,8 +319,8 @@ function ended({ script, simPlan, ctx }: Scene): StepResult<Outputs> {
 
 async function reconcile(ctx: StepContext, deps: StepsDeps): Promise<Reconciliation<Outputs>> {
   const { process, world, monitor, fault, trouble } = deps;
+  if (process.alive) monitor.begins(ctx, "reconcile", process);
   await process.ask(`ask about ${ctx.stepId}`, 0, () => undefined);
-  monitor.begins(ctx, "reconcile", process);
   const chance = deps.chance.fork(`reconcile/${ctx.stepId}/${ctx.attempt}/${ctx.epoch}`);
   const slow = chance.happens(trouble * 0.3);
   if (slow) fault("a reconcile is slow");

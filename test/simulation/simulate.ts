@@ -164,6 +164,7 @@ class Simulation {
     const process = new SimProcess(1000 + this.#lives, this.#machine, fate.fork("process"));
     this.#process = process;
     this.#session = null;
+    this.#monitor.session = null;
     const last = this.#lives >= MOST_LIVES;
     if (this.#mortal && !last && fate.happens(0.8))
       process.dieAt = Math.ceil(fate.next() * (fate.happens(this.#lives === 1 ? 0.1 : 0.4) ? 30 : 250));
@@ -234,7 +235,9 @@ class Simulation {
         if (process.alive) this.#fault(kind);
       },
       onSession: (session) => {
-        if (process === this.#process) this.#session = session;
+        if (process !== this.#process) return;
+        this.#session = session;
+        this.#monitor.session = session;
       },
       isTraced: this.#isTraced,
       trace: (text) => {
@@ -323,6 +326,7 @@ class Simulation {
     if (process.death === "power cut") {
       this.#disk.powerCut();
       this.#machine.reboot();
+      if (this.#machine.wallWasSet) this.#monitor.obligations.forget();
     }
     const back = { yet: false };
     this.#time.after(fate.between(1, fate.happens(0.2) ? 60_000 : 2000) * 1000, () => {

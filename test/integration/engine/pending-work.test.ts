@@ -1,14 +1,17 @@
 import { expect, test } from "vitest";
 import type { JournalRecord, RunEvent } from "../../../src/drills/run-event.ts";
 import { NO_PREVIOUS, seal, unsealed } from "../../../src/engine/journal/journal-record.ts";
+import type { JournalFile } from "../../../src/engine/journal/journal-file.ts";
 import { openSession } from "../../../src/engine/open-session.ts";
 import { haltedWork, pendingWork } from "../../../src/engine/pending-work.ts";
 import { RunLoop } from "../../../src/engine/run-loop.ts";
 import type { RunSession } from "../../../src/engine/run-session.ts";
 import { holdRun } from "../../../src/engine/state/run-hold.ts";
 import { lockRun } from "../../../src/engine/state/run-owner.ts";
+import type { Step } from "../../../src/engine/step-contract.ts";
 import { engineBench, fakeStep, requestFor, untilStopped } from "../../support/engine-bench.ts";
 import { FakeTime } from "../../support/engine-fake-time.ts";
+import { gatedJournal } from "../../support/engine-gated-journal.ts";
 import { memoryJournal } from "../../support/engine-memory-journal.ts";
 import { planOf } from "../../support/engine-plan.ts";
 
@@ -72,11 +75,38 @@ const MUTE = fakeStep("test/mute", (ctx) => untilStopped(ctx), {
   reconcile: () => new Promise(() => {}),
 });
 
+/** Non-idempotent; whether it happened is said when the test says so. */
+function askedStep() {
+  const answer = Promise.withResolvers<void>();
+  const runs: number[] = [];
+  const step = fakeStep(
+    "test/asked",
+    (ctx) => {
+      runs.push(ctx.attempt);
+      return { kind: "done", outputs: {} };
+    },
+    {
+      idempotent: false,
+      reconcile: async () => {
+        await answer.promise;
+        return { kind: "did_not_happen" };
+      },
+    },
+  );
+  return { step, runs, answer: () => answer.resolve() };
+}
+
 /** What a process of `boot-2`, 20 s after its begin and 30 s after the first record, finds on record. */
+interface Machine {
+  readonly steps: readonly Step[];
+  readonly journal: JournalFile;
+}
+
 async function found(
   written: readonly Written[],
   look: (session: RunSession, time: FakeTime) => void | Promise<void>,
   plan = PLAN,
+  { steps = [MUTE], journal: file = memoryJournal() }: Partial<Machine> = {},
 ): Promise<void> {
   const time = new FakeTime(20_000_000, "boot-2");
   const firstWallUs = time.wallUs() - 30_000_000;
@@ -88,8 +118,8 @@ async function found(
   }
   await using bench = await engineBench({
     time,
-    steps: [MUTE],
-    deps: { openJournal: () => Promise.resolve(memoryJournal()) },
+    steps,
+    deps: { openJournal: () => Promise.resolve(file) },
   });
   const dir = bench.deps.state.root;
   using hold = holdRun(await lockRun(dir), RUN);
@@ -173,5 +203,31 @@ test("what nobody can find out about a lost effect within the grace period is in
       await run;
     },
     plan,
+  );
+});
+
+test("what did not happen is not done again when a halt is on its way to the disk", async () => {
+  const plan = planOf([{ id: "slow", uses: "test/asked", idempotent: false }]);
+  const { step, runs, answer } = askedStep();
+  const journal = gatedJournal();
+  await found(
+    [...AT_WORK, resumed("boot-2", 15, 5)],
+    async (session, time) => {
+      const loop = new RunLoop(session);
+      const run = loop.run(pendingWork(session));
+      await time.pass(1);
+      journal.hold();
+      loop.post({ type: "run.halted", data: { by: "halt", reason: "enough", who: "ada" } });
+      await time.pass(1);
+      answer();
+      await time.pass(1);
+      expect(runs).toEqual([]);
+      journal.release();
+      await time.pass(1);
+      await run;
+      expect(runs).toEqual([]);
+    },
+    plan,
+    { steps: [step], journal },
   );
 });
