@@ -27,7 +27,7 @@ test(`failovers and switchovers whose orchestrator is killed at ${ROUNDS} random
     const swept = await sweptRound(templates[round.nodes], round);
     kills += swept.kills;
     const took = Math.round(performance.now() - beganAt);
-    process.stdout.write(`${roundText(round)}: ${swept.text} (${took} ms)\n`);
+    process.stdout.write(`${swept.fault === null ? "" : "FAULT "}${roundText(round)}: ${swept.text} (${took} ms)\n`);
     if (swept.fault !== null) failed.push(`${roundText(round)}\n${swept.fault}`);
   }
   process.stdout.write(`${kills} kills of orchestrators, ${failed.length} rounds with a fault\n`);

@@ -27,7 +27,7 @@ test(`restores whose orchestrator is killed at ${ROUNDS} random instants, some o
     const killed = await killRestore(scene, round);
     const faults = restoreFaults(killed);
     kills += killed.kills;
-    process.stdout.write(`${restoreText(round)}: ${killedRestoreText(killed)}\n`);
+    process.stdout.write(`${faults.length === 0 ? "" : "FAULT "}${restoreText(round)}: ${killedRestoreText(killed)}\n`);
     if (faults.length > 0) failed.push([restoreText(round), ...faults, ...killed.records.map(recordText)].join("\n"));
   }
   process.stdout.write(`${kills} kills of orchestrators, ${failed.length} rounds with a fault\n`);
