@@ -38,8 +38,9 @@ export class Monitor {
   readonly #forbidden = new Set<string>();
   /** Outcomes that an attempt must not get, `type step attempt epoch`. */
   readonly #impossible = new Set<string>();
-  /** Whose journal has failed. */
+  /** Whose journal has failed; whose disk is full. */
   readonly #without = new Set<SimProcess>();
+  readonly #full = new Set<SimProcess>();
   /** What the guards of each step saw last. */
   readonly #looks = new Map<string, readonly string[]>();
   /** Keys of which a reconcile has said that it did not happen. */
@@ -65,6 +66,19 @@ export class Monitor {
     this.#without.add(process);
     const graceUs = limitsForSimulation.stopGraceMs * 1000;
     this.obligations.owe("the end of an orchestrator whose journal has failed", graceUs, () => !process.alive);
+  }
+
+  /** Nothing new is begun any more: the end of the run is recorded on the reserve. */
+  diskFull(process: SimProcess | null): void {
+    if (process === null) return;
+    this.#full.add(process);
+    const ends = (): boolean => !process.alive || this.mirror.cleanupBegun || this.mirror.halted;
+    this.obligations.owe("the halt of a run whose disk is full", 0, ends);
+  }
+
+  #requireRoom(process: SimProcess, what: string): void {
+    must(!this.#without.has(process), `${what} after the journal has failed`);
+    must(!this.#full.has(process), `${what} after the disk was full`);
   }
 
   refuse(promise: string): void {
@@ -121,7 +135,7 @@ export class Monitor {
   begins(ctx: StepContext, how: "run" | "reconcile", process: SimProcess): void {
     this.#guarded(() => {
       const { stepId, attempt, idempotencyKey } = ctx;
-      must(!this.#without.has(process), `${stepId} begins after the journal has failed`);
+      this.#requireRoom(process, `${stepId} begins`);
       const step = this.mirror.steps.get(stepId);
       this.#trace(`${how} ${stepId} attempt ${attempt} epoch ${ctx.epoch}`);
       must(
@@ -174,7 +188,7 @@ export class Monitor {
   acts(ctx: StepContext, process: SimProcess): void {
     this.#guarded(() => {
       const { stepId, idempotencyKey: key } = ctx;
-      must(!this.#without.has(process), `${stepId} acts after the journal has failed`);
+      this.#requireRoom(process, `${stepId} acts`);
       this.#trace(`ACT ${key} epoch ${ctx.epoch}`);
       must(this.mirror.steps.get(stepId)?.state === "running", `${stepId} acts when it is not at work`);
       must(this.mirror.epoch === ctx.epoch, `${stepId} acts with the stale epoch ${ctx.epoch}`);
@@ -224,7 +238,7 @@ export class Monitor {
 
   makes(ctx: StepContext, name: string, process: SimProcess): void {
     this.#guarded(() => {
-      must(!this.#without.has(process), `${name} is made after the journal has failed`);
+      this.#requireRoom(process, `${name} is made`);
       this.#trace(`MAKE ${name}`);
       const planned = [...this.mirror.ledger.values()].find(({ resource }) => nameIn(resource.locator) === name);
       must(planned?.state === "open", `${name} is made, and no durable record plans it`);
