@@ -28,6 +28,8 @@ export class Monitor {
   readonly obligations: Obligations;
   /** Of the present owner, once it has one: what it knows and has not made durable yet. */
   session: RunSession | null = null;
+  /** Whether the journal that the present owner found ends with a part of a record. */
+  isTorn = false;
   readonly #simPlan: SimPlan;
   readonly #world: SimWorld;
   readonly #trace: (text: string) => void;
@@ -100,6 +102,7 @@ export class Monitor {
   #durable(record: JournalRecord, process: SimProcess | null): void {
     this.#prev = record;
     const recorded = recordOf(record);
+    this.#requireTornToldOf(recorded);
     const text = JSON.stringify(record.data);
     this.#trace(`durable ${record.seq} ${record.type} ${text}`);
     must(!this.#isImpossible(recorded), `${record.type} is no outcome of what happened`);
@@ -113,6 +116,14 @@ export class Monitor {
     this.mirror.take(recorded);
     this.obligations.hear(recorded, process);
     if (record.type === "resource.destroyed") this.#requireGone(recorded);
+  }
+
+  /** A record of which a part was left is told of, right after the take-over. */
+  #requireTornToldOf(record: Recorded): void {
+    const before = this.records.at(-1);
+    if (!this.isTorn || before?.type !== "run.resumed" || record.type === "run.resumed") return;
+    this.isTorn = false;
+    must(record.type === "deviation" && record.data.code === "JOURNAL_TORN", "a torn record is not told of");
   }
 
   #isImpossible(record: Recorded): boolean {

@@ -219,6 +219,10 @@ class Simulation {
       const request = requestFor(this.#simPlan.plan, this.#simPlan.confirm);
       return startRun({ ...request, seed: `seed-${this.#seed}` }, deps);
     }
+    const found = this.#disk.read(journalPath(runDir(STATE_ROOT, this.#runId)));
+    const ends = found === null || found.length === 0 || found.at(-1) === 0x0a;
+    // An owner that lives may still write.
+    this.#monitor.isTorn = !ends && this.#overtaken.length === 0;
     if (fate.happens(0.7)) {
       this.#fault("a resume");
       return startResume(this.#runId, deps);
@@ -266,6 +270,7 @@ class Simulation {
       if (!fate.happens(probability)) return;
       this.#time.after(fate.between(1, 9000) * 1000, () => {
         if (!process.alive || holder.handle === null || this.#monitor.mirror.finished !== null) return;
+        if (this.#overtaken.includes(process)) return;
         this.#fault(kind);
         call();
       });
@@ -289,12 +294,10 @@ class Simulation {
     at("the wall clock is set", this.#mortal ? 0.08 : 0, () =>
       this.#machine.setWall(fate.between(-3600, 3600) * 1_000_000),
     );
-    at("a second orchestrator", this.#mortal ? 0.1 : 0, () => {
-      if (this.#process === process && !this.#overtaken.includes(process)) this.#intruder();
-    });
-    at("overtaken by another machine", this.#mortal && this.#lives < MOST_LIVES ? 0.2 : 0, () => {
-      if (this.#process === process) this.#overtake(process, fate);
-    });
+    at("a second orchestrator", this.#mortal ? 0.1 : 0, () => this.#intruder());
+    at("overtaken by another machine", this.#mortal && this.#lives < MOST_LIVES ? 0.2 : 0, () =>
+      this.#overtake(process, fate),
+    );
     at("stopped for a while", this.#mortal ? 0.1 : 0, () => {
       process.stop();
       this.#time.after(fate.between(1, 60) * 1_000_000, () => {
