@@ -41,6 +41,7 @@ import { createSystemFaults, type UndoableFaults } from "./faults/system-faults.
 import { createPatroni } from "./patroni/create-patroni.ts";
 import { type ProcessSandboxes, processSandboxes } from "./sandboxes/process/sandboxes.ts";
 import { inspectMachine, type Machine, type Reach, reachOf } from "./sandboxes/process/machine.ts";
+import { serverEntry } from "./sandboxes/process/server-entry.ts";
 import { type ServiceUser, serviceUser } from "./sandboxes/process/service-user.ts";
 import { type StepDeps, stepLibrary } from "./steps/library.ts";
 import { createStopProbe } from "./stop-conditions/stop-probe.ts";
@@ -190,7 +191,13 @@ function failoverDrivers(
   const { clock, sessions } = base;
   const uid = process.getuid?.() ?? 0;
   const path = env["PATH"] ?? "";
-  const control = createNodeControl({ clock, logDir: join(state.root, "server-logs"), uid, path });
+  const control = createNodeControl({
+    clock,
+    logDir: join(state.root, "server-logs"),
+    uid,
+    path,
+    enter: serverEntry(),
+  });
   const replication = createReplication({ clock, sessions });
   const neededFolders = ["/", "/tmp", tmpdir(), state.root];
   const { installation } = state;

@@ -10,6 +10,7 @@ import type { MarkRecord, Resource } from "../../src/drills/run-event.ts";
 import type { ResourceKeeper } from "../../src/engine/step-contract.ts";
 import { faultKeeper } from "../../src/faults/fault-keeper.ts";
 import { createSystemFaults, type UndoableFaults } from "../../src/faults/system-faults.ts";
+import { serverEntry } from "../../src/sandboxes/process/server-entry.ts";
 import type { NodeControl } from "../../src/steps/ports/node-control.ts";
 import type { Replication } from "../../src/steps/ports/replication.ts";
 import type { JsonObject } from "../../src/support/json.ts";
@@ -31,7 +32,7 @@ export const INSTALLATION = "fd-faultstest";
 export function faultDrivers(logDir: string, neededFolders: readonly string[] = ["/", "/tmp", tmpdir()]): FaultDrivers {
   const clock = systemClock();
   const path = process.env["PATH"] ?? "";
-  const control = createNodeControl({ clock, logDir, uid: process.getuid?.() ?? 0, path });
+  const control = createNodeControl({ clock, logDir, uid: process.getuid?.() ?? 0, path, enter: serverEntry() });
   const replication = createReplication({ sessions, clock });
   const faults = createSystemFaults({
     clock,

@@ -19,7 +19,11 @@ export interface Machine {
 const TRIAL_MS = 5_000;
 const CAP_SYS_PTRACE = 19n;
 
-export async function inspectMachine(user: ServiceUser, selfUid: number, signal: AbortSignal): Promise<Machine> {
+export async function inspectMachine(
+  user: Pick<ServiceUser, "uid" | "gid">,
+  selfUid: number,
+  signal: AbortSignal,
+): Promise<Machine> {
   const setpriv = selfUid === 0 && (await succeeds([...asUser(user, false), "true"], signal)) === null;
   const namespaceRefused = await tryNamespace(user, selfUid, setpriv, signal);
   const search = setpriv && (await succeeds([...asUser(user, true), "true"], signal)) === null;
@@ -27,7 +31,7 @@ export async function inspectMachine(user: ServiceUser, selfUid: number, signal:
 }
 
 async function tryNamespace(
-  user: ServiceUser,
+  user: Pick<ServiceUser, "uid" | "gid">,
   selfUid: number,
   setpriv: boolean,
   signal: AbortSignal,

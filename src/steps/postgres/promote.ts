@@ -3,7 +3,7 @@ import type { SystemSnapshot } from "../../drills/inventory.ts";
 import { defineStep, type Reconciliation, type StepContext } from "../../engine/step-contract.ts";
 import { durationMs } from "../../support/duration.ts";
 import { sizeBytes } from "../../support/size.ts";
-import type { PrimaryView, Replication } from "../ports/replication.ts";
+import type { NodeView, PrimaryView, Replication } from "../ports/replication.ts";
 import type { Traffic } from "../ports/traffic.ts";
 import { type Chosen, chooseStandby } from "./choose-standby.ts";
 import { knownPosition, requireWithinLag } from "./known-position.ts";
@@ -113,7 +113,7 @@ async function reconcile(
   if (primary !== undefined && before === null)
     return { kind: "unknown", message: `${primary.node.name} is the primary, and nobody knows who was it before.` };
   if (primary !== undefined && before !== null && becamePrimary(primary.node.name, primary.timeline, before))
-    return { kind: "happened", outputs: await recordFound(deps, system, primary, ctx) };
+    return { kind: "happened", outputs: await found(deps, system, wish.repoint ? views : [], primary, ctx) };
   // With a primary on the old timeline, or every standby still one, nothing was promoted; the run itself refuses what is unsafe.
   const silent = views.filter((view) => view.kind === "unreachable" && view.node.name !== before?.primary);
   if (primary !== undefined || silent.length === 0) return { kind: "did_not_happen" };
@@ -121,6 +121,22 @@ async function reconcile(
     kind: "unknown",
     message: `${silent.map(({ node }) => node.name).join(", ")} does not answer: was it promoted?`,
   };
+}
+
+/** The other standbys may not have been told yet; who follows already is told the same again. */
+async function found(
+  deps: PromoteDeps,
+  system: SystemSnapshot,
+  views: readonly NodeView[],
+  primary: PrimaryView,
+  ctx: StepContext,
+): Promise<PromotedOutput> {
+  const outputs = await recordFound(deps, system, primary, ctx);
+  await ctx.requireCurrent();
+  const others = views.filter(({ node }) => node.name !== ctx.replication()?.primary);
+  const move = { views: others, primary: primary.node, forkLsn: outputs.lsn };
+  await sayRepointed(await repointStandbys(deps.replication, system, move, ctx.signal), ctx);
+  return outputs;
 }
 
 /** When it was promoted nobody saw: some time since replication was looked at last, which is the resolution. */

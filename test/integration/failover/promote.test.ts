@@ -214,6 +214,8 @@ describe("postgres/promote", () => {
     const { lsn } = await replication.promote(ha.system, nodeOf(ha, "c"), signal);
     const ctx = failoverContext(ha, { known });
     expect(await reconcile(ctx)).toMatchObject({ kind: "happened", outputs: { node: "c", timeline: 2, lsn } });
+    // It was not told before the crash.
+    await follows(ha, "b", "c");
     const fact = promotion(ctx);
     // When, is known only as: since the last look.
     expect(fact?.resolutionUs).toBe((fact?.promoted.monoUs ?? 0) - known.at.monoUs);
@@ -225,3 +227,13 @@ describe("postgres/promote", () => {
     expect(await reconcile(failoverContext(ha, { known }))).toMatchObject({ kind: "unknown" });
   });
 });
+
+/** Resolves when it streams; the test's own limit is the limit. */
+async function follows(ha: HaCluster, standby: string, primary: string): Promise<void> {
+  await using session = await ha.session(primary);
+  for (;;) {
+    const rows = await session.query("select from pg_stat_replication where application_name = $1", [standby]);
+    if (rows.length > 0) return;
+    await session.query("select pg_sleep(0.02)");
+  }
+}

@@ -1,11 +1,12 @@
 import { execFile, spawn } from "node:child_process";
-import { readFile, writeFile } from "node:fs/promises";
+import { chmod, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { NodeSpec } from "../../../src/drills/inventory.ts";
 import { type FaultScene, faultScene } from "../../support/faults-scene.ts";
 import { sandboxIds, serviceUser } from "../../support/pg-machine.ts";
+import { containing } from "../../support/pg-matchers.ts";
 
 const signal = new AbortController().signal;
 const run = promisify(execFile);
@@ -56,6 +57,35 @@ describe("a server of this machine", () => {
     expect(await scene.control.running(a)).toBe(false);
     await scene.control.start(a, signal);
   });
+
+  test("whose program cannot be run says so", async () => {
+    await scene.control.stop(a, "fast", 20_000, signal);
+    const opts = join(a.dataDir ?? "", "postmaster.opts");
+    const before = await readFile(opts, "utf8");
+    // There, and no program.
+    await writeFile(opts, `${join(a.dataDir ?? "", "PG_VERSION")} "-D" "${a.dataDir ?? ""}"\n`);
+    const error: unknown = await scene.control.start(a, signal).catch((thrown: unknown) => thrown);
+    await writeFile(opts, before);
+    await scene.control.start(a, signal);
+    expect(error).toMatchObject({ code: "NODE_START", message: containing("EACCES") });
+    expect(await kind(a)).toBe("primary");
+  });
+
+  test.skipIf(process.getuid?.() !== 0)(
+    "below a folder that only root may enter starts as its owner all the same (SKIPPED unless root)",
+    async () => {
+      await scene.control.stop(a, "fast", 20_000, signal);
+      await chmod(scene.ha.dir, 0o700);
+      try {
+        await scene.control.start(a, signal);
+        expect(await kind(a)).toBe("primary");
+        const [postmaster = 0] = (await scene.control.processes(a, false)).pids;
+        expect(await readFile(`/proc/${postmaster}/status`, "utf8")).toContain(`Uid:\t${sandboxIds.uid}\t`);
+      } finally {
+        await chmod(scene.ha.dir, 0o755);
+      }
+    },
+  );
 
   test("held back it starts as a standby; let go, as what it was; a standby's own signal file stays", async () => {
     await scene.control.stop(a, "fast", 20_000, signal);

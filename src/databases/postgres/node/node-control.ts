@@ -19,6 +19,16 @@ export interface NodeControlDeps {
   readonly logDir: string;
   /** Our user. */
   readonly uid: number;
+  /** For root: the command line, and the user for spawn(2), that runs a program as a server's user who needs these paths. */
+  readonly enter?: (
+    argv: readonly string[],
+    user: { readonly uid: number; readonly gid: number },
+    paths: readonly string[],
+    signal: AbortSignal,
+  ) => Promise<{
+    readonly argv: readonly string[];
+    readonly user?: { readonly uid: number; readonly gid: number };
+  }>;
   /** `PATH` in which the inventory's `start` and `stop` find their programs. */
   readonly path: string;
 }

@@ -28,12 +28,10 @@ export async function startNode(place: NodePlace, deps: NodeControlDeps, signal:
   if (start !== null) return startByCommand(place, start, deps, signal);
   if ((await postmasterOf(place)) !== null) return untilAccepting(place, () => null, signal);
   const logPath = nodeLogPath(deps.logDir, place);
-  const child = await launch(place, await lastCommand(place), logPath, deps.uid);
-  let ended: string | null = null;
-  child.once("exit", (code, by) => void (ended = `it ended with ${by ?? code}`));
-  child.once("error", (error) => void (ended = error.message));
-  await untilAccepting(place, () => ended, signal).catch(async (error: unknown) => {
-    throw ended === null ? error : await notStarted(place, ended, logPath);
+  const ended = await launch(place, await lastCommand(place), logPath, deps, signal);
+  await untilAccepting(place, ended, signal).catch(async (error: unknown) => {
+    const end = ended();
+    throw end === null ? error : await notStarted(place, end, logPath);
   });
 }
 
@@ -78,9 +76,41 @@ function namesFolder(args: readonly string[], { dataDir, node }: NodePlace): boo
   return args.includes("-D") && value !== undefined && [dataDir, node.dataDir].includes(resolve("/", value));
 }
 
-/** In a session of its own, with nothing of ours open but its log: it lives on when we end. */
-async function launch(place: NodePlace, argv: readonly string[], logPath: string, uid: number): Promise<ChildProcess> {
-  const [program = "", ...args] = argv;
+/** In a session of its own, with nothing of ours open but its log: it lives on when we end. Gives why it has ended; null while it has not. */
+async function launch(
+  place: NodePlace,
+  argv: readonly string[],
+  logPath: string,
+  deps: NodeControlDeps,
+  signal: AbortSignal,
+): Promise<() => End | null> {
+  const { argv: command, user } = await commandOf(place, argv, deps, signal);
+  const [program = "", ...args] = command;
+  const log = await openNodeLog(logPath);
+  try {
+    const child = spawn(program, args, {
+      ...user,
+      cwd: dirname(place.dataDir),
+      env: { LC_ALL: "C" },
+      detached: true,
+      stdio: ["ignore", log.fd, log.fd],
+    });
+    child.unref();
+    // Before any wait: a program that cannot be run says so in the next turn.
+    return endOf(child);
+  } finally {
+    await log.close();
+  }
+}
+
+type Command = Awaited<ReturnType<NonNullable<NodeControlDeps["enter"]>>>;
+
+async function commandOf(
+  place: NodePlace,
+  argv: readonly string[],
+  { uid, enter }: NodeControlDeps,
+  signal: AbortSignal,
+): Promise<Command> {
   if (uid !== 0 && uid !== place.uid) {
     throw startError(
       place,
@@ -88,38 +118,40 @@ async function launch(place: NodePlace, argv: readonly string[], logPath: string
       "run as that user or as root",
     );
   }
-  const as = uid === 0 ? { uid: place.uid, gid: place.gid } : {};
-  const log = await openNodeLog(logPath);
-  try {
-    const child = spawn(program, args, {
-      ...as,
-      cwd: dirname(place.dataDir),
-      env: { LC_ALL: "C" },
-      detached: true,
-      stdio: ["ignore", log.fd, log.fd],
-    });
-    child.unref();
-    return child;
-  } finally {
-    await log.close();
-  }
+  if (uid !== 0) return { argv };
+  const user = { uid: place.uid, gid: place.gid };
+  return enter === undefined ? { argv, user } : enter(argv, user, [place.dataDir], signal);
+}
+
+interface End {
+  readonly why: string;
+  /** Whether it ran: then its log may say more. */
+  readonly ran: boolean;
+}
+
+function endOf(child: ChildProcess): () => End | null {
+  let ended: End | null = null;
+  child.once("exit", (code, by) => void (ended = { why: `it ended with ${by ?? code}`, ran: true }));
+  child.once("error", ({ message }) => void (ended = { why: message, ran: false }));
+  return () => ended;
 }
 
 /** The server writes its state into `postmaster.pid`; a file that a crash left speaks of a process that is gone. */
-async function untilAccepting(place: NodePlace, ended: () => string | null, signal: AbortSignal): Promise<void> {
+async function untilAccepting(place: NodePlace, ended: () => End | null, signal: AbortSignal): Promise<void> {
   for (;;) {
     signal.throwIfAborted();
     const file = await readPostmasterFile(place.dataDir);
     const up = file?.status === "ready" || file?.status === "standby";
     // Read once: the file may be another one a moment later.
     if (up && isPostmasterOf(file.pid, place)) return;
-    const why = ended();
-    if (why !== null) throw startError(place, why, "see its log");
+    const end = ended();
+    if (end !== null) throw startError(place, end.why, "see its log");
     await delay(POLL_MS);
   }
 }
 
-async function notStarted(place: NodePlace, why: string, logPath: string): Promise<StepError> {
+async function notStarted(place: NodePlace, { why, ran }: End, logPath: string): Promise<StepError> {
+  if (!ran) return startError(place, why, "see `postmaster.opts` in its data directory, or give the node's `start:`");
   const lines = (await readLogTail(logPath, 4096)).trim().split("\n");
   const line = lines.findLast((one) => one.includes("FATAL")) ?? lines.at(-1) ?? "";
   return startError(place, line === "" ? why : line, `its output is in ${logPath}`);
