@@ -28,8 +28,8 @@ export class Monitor {
   readonly obligations: Obligations;
   /** Of the present owner, once it has one: what it knows and has not made durable yet. */
   session: RunSession | null = null;
-  /** Whether the journal that the present owner found ends with a part of a record. */
-  isTorn = false;
+  /** Process that found a part of a record at the end of the journal; null: the present one did not. */
+  foundTorn: number | null = null;
   readonly #simPlan: SimPlan;
   readonly #world: SimWorld;
   readonly #trace: (text: string) => void;
@@ -121,8 +121,8 @@ export class Monitor {
   /** A record of which a part was left is told of, right after the take-over. */
   #requireTornToldOf(record: Recorded): void {
     const before = this.records.at(-1);
-    if (!this.isTorn || before?.type !== "run.resumed" || record.type === "run.resumed") return;
-    this.isTorn = false;
+    if (before?.type !== "run.resumed" || before.data.pid !== this.foundTorn || record.type === "run.resumed") return;
+    this.foundTorn = null;
     must(record.type === "deviation" && record.data.code === "JOURNAL_TORN", "a torn record is not told of");
   }
 

@@ -222,7 +222,7 @@ class Simulation {
     const found = this.#disk.read(journalPath(runDir(STATE_ROOT, this.#runId)));
     const ends = found === null || found.length === 0 || found.at(-1) === 0x0a;
     // An owner that lives may still write.
-    this.#monitor.isTorn = !ends && this.#overtaken.length === 0;
+    this.#monitor.foundTorn = ends || this.#overtaken.length > 0 ? null : process.pid;
     if (fate.happens(0.7)) {
       this.#fault("a resume");
       return startResume(this.#runId, deps);
