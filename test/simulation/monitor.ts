@@ -28,6 +28,8 @@ export class Monitor {
   readonly obligations: Obligations;
   /** Of the present owner, once it has one: what it knows and has not made durable yet. */
   session: RunSession | null = null;
+  /** Process that found a part of a record at the end of the journal; null: the present one did not. */
+  foundTorn: number | null = null;
   readonly #simPlan: SimPlan;
   readonly #world: SimWorld;
   readonly #trace: (text: string) => void;
@@ -38,8 +40,9 @@ export class Monitor {
   readonly #forbidden = new Set<string>();
   /** Outcomes that an attempt must not get, `type step attempt epoch`. */
   readonly #impossible = new Set<string>();
-  /** Whose journal has failed. */
+  /** Whose journal has failed; whose disk is full. */
   readonly #without = new Set<SimProcess>();
+  readonly #full = new Set<SimProcess>();
   /** What the guards of each step saw last. */
   readonly #looks = new Map<string, readonly string[]>();
   /** Keys of which a reconcile has said that it did not happen. */
@@ -67,6 +70,19 @@ export class Monitor {
     this.obligations.owe("the end of an orchestrator whose journal has failed", graceUs, () => !process.alive);
   }
 
+  /** Nothing new is begun any more: the end of the run is recorded on the reserve. */
+  diskFull(process: SimProcess | null): void {
+    if (process === null) return;
+    this.#full.add(process);
+    const ends = (): boolean => !process.alive || this.mirror.cleanupBegun || this.mirror.halted;
+    this.obligations.owe("the halt of a run whose disk is full", 0, ends);
+  }
+
+  #requireRoom(process: SimProcess, what: string): void {
+    must(!this.#without.has(process), `${what} after the journal has failed`);
+    must(!this.#full.has(process), `${what} after the disk was full`);
+  }
+
   refuse(promise: string): void {
     this.#broken ??= new Violation(promise);
     this.#trace(`VIOLATION ${promise}`);
@@ -86,6 +102,7 @@ export class Monitor {
   #durable(record: JournalRecord, process: SimProcess | null): void {
     this.#prev = record;
     const recorded = recordOf(record);
+    this.#requireTornToldOf(recorded);
     const text = JSON.stringify(record.data);
     this.#trace(`durable ${record.seq} ${record.type} ${text}`);
     must(!this.#isImpossible(recorded), `${record.type} is no outcome of what happened`);
@@ -99,6 +116,14 @@ export class Monitor {
     this.mirror.take(recorded);
     this.obligations.hear(recorded, process);
     if (record.type === "resource.destroyed") this.#requireGone(recorded);
+  }
+
+  /** A record of which a part was left is told of, right after the take-over. */
+  #requireTornToldOf(record: Recorded): void {
+    const before = this.records.at(-1);
+    if (before?.type !== "run.resumed" || before.data.pid !== this.foundTorn || record.type === "run.resumed") return;
+    this.foundTorn = null;
+    must(record.type === "deviation" && record.data.code === "JOURNAL_TORN", "a torn record is not told of");
   }
 
   #isImpossible(record: Recorded): boolean {
@@ -121,7 +146,7 @@ export class Monitor {
   begins(ctx: StepContext, how: "run" | "reconcile", process: SimProcess): void {
     this.#guarded(() => {
       const { stepId, attempt, idempotencyKey } = ctx;
-      must(!this.#without.has(process), `${stepId} begins after the journal has failed`);
+      this.#requireRoom(process, `${stepId} begins`);
       const step = this.mirror.steps.get(stepId);
       this.#trace(`${how} ${stepId} attempt ${attempt} epoch ${ctx.epoch}`);
       must(
@@ -174,7 +199,7 @@ export class Monitor {
   acts(ctx: StepContext, process: SimProcess): void {
     this.#guarded(() => {
       const { stepId, idempotencyKey: key } = ctx;
-      must(!this.#without.has(process), `${stepId} acts after the journal has failed`);
+      this.#requireRoom(process, `${stepId} acts`);
       this.#trace(`ACT ${key} epoch ${ctx.epoch}`);
       must(this.mirror.steps.get(stepId)?.state === "running", `${stepId} acts when it is not at work`);
       must(this.mirror.epoch === ctx.epoch, `${stepId} acts with the stale epoch ${ctx.epoch}`);
@@ -224,7 +249,7 @@ export class Monitor {
 
   makes(ctx: StepContext, name: string, process: SimProcess): void {
     this.#guarded(() => {
-      must(!this.#without.has(process), `${name} is made after the journal has failed`);
+      this.#requireRoom(process, `${name} is made`);
       this.#trace(`MAKE ${name}`);
       const planned = [...this.mirror.ledger.values()].find(({ resource }) => nameIn(resource.locator) === name);
       must(planned?.state === "open", `${name} is made, and no durable record plans it`);

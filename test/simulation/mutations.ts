@@ -50,6 +50,7 @@ const pending = (rule: string, text: string, becomes: string): Mutation => ({
   text,
   becomes,
 });
+const fence = (rule: string, text: string, becomes: string): Mutation => ({ rule, file: "fence.ts", text, becomes });
 const writer = (rule: string, text: string, becomes: string): Mutation => ({
   rule,
   file: "journal/journal-writer.ts",
@@ -154,8 +155,8 @@ export const MUTATIONS: readonly Mutation[] = [
   attempts("A5 to find out has an end", 'if (order.mode === "find_out") this.#boundSearch(order, active);', ""),
   attempts(
     "a stop is told to the effect",
-    "active.controller.abort(abortError());\n  }\n\n  /** The run goes on",
-    "  }\n\n  /** The run goes on",
+    "active.controller.abort(abortError());\n  }\n\n  /** A5.",
+    "  }\n\n  /** A5.",
   ),
   attempts(
     "the grace period has an end",
@@ -213,8 +214,8 @@ export const MUTATIONS: readonly Mutation[] = [
 
   context(
     "C1 a promise resolves when its record is durable",
-    "await parts.log.record(event).durable; // C1",
-    "parts.log.record(event); // C1",
+    "const { kind } = await parts.log.record(event).durable;",
+    'parts.log.record(event);\n    const kind = "acknowledged" as string;',
   ),
   context("C2 nothing is planned after a stop", "signal.throwIfAborted(); // C2", ""),
   context(
@@ -327,13 +328,17 @@ export const MUTATIONS: readonly Mutation[] = [
   ),
 
   writer("J1 each record continues the one before", "this.#prev = sealed.record.hash; // J1", ""),
-  writer("J2 durable means synced", "await file.sync();\n", ""),
+  writer("J2 durable means synced", "await this.#file.sync(); // J2\n", ""),
   writer(
     "J4 nothing is taken after a failure",
     "if (this.#failure !== null) throw this.#failure; // J4\n    const sealed",
     "const sealed",
   ),
-  writer("J4 nothing is written after a failure", "if (this.#failure === null) await commit(", "await commit("),
+  writer(
+    "J4 nothing is written after a failure",
+    "if (this.#failure === null) await this.#commit(",
+    "await this.#commit(",
+  ),
   writer(
     "J4 a failed sync acknowledges nothing",
     "if (this.#failure === null) batch.done.resolve();\n      else batch.done.reject(this.#failure);",
@@ -420,8 +425,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "a torn record is told of",
     file: "resume-run.ts",
-    text: "if (journal.torn !== null) reportTorn(journal.torn, open.session);",
-    becomes: "if (journal.torn === undefined) reportTorn(journal.torn, open.session);",
+    text: "if (journal.torn !== null) reportTorn(journal.torn, session);",
+    becomes: "if (journal.torn === undefined) reportTorn(journal.torn, session);",
   },
   {
     rule: "a take-over raises the epoch",
@@ -438,8 +443,8 @@ export const MUTATIONS: readonly Mutation[] = [
   {
     rule: "another boot is told of",
     file: "resume-run.ts",
-    text: "const clockSuspect = last !== null && last.boot !== deps.clock.bootId;",
-    becomes: "const clockSuspect = last === null;",
+    text: "const clockSuspect = memory.last !== null && memory.last.boot !== deps.clock.bootId;",
+    becomes: "const clockSuspect = memory.last === null;",
   },
   {
     rule: "a halt of all runs refuses new ones",
@@ -490,4 +495,84 @@ export const MUTATIONS: readonly Mutation[] = [
     becomes: "void giveUp,",
   },
   { rule: "locks are let go of", file: "drive-run.ts", text: "using _lease = session.lease;", becomes: "" },
+
+  writer(
+    "J6 what stands on the reserve is no leave to act",
+    "return this.#full && !known ? CLOSING : ACKNOWLEDGED; // J6",
+    "return known || !known ? ACKNOWLEDGED : CLOSING; // J6",
+  ),
+  writer(
+    "J6 what found no room is cut off and written again",
+    "if ((await this.#file.freeReserve?.()) !== true) throw error;",
+    "",
+  ),
+  loop(
+    "L7 a full disk halts the run",
+    "if (isCurrent(halt, state, memory)) this.#answer(this.#record(halt, effects), effects);\n    return true;",
+    "return true;",
+  ),
+  loop(
+    "L7 a full disk is heeded before effects begin",
+    "if (this.#heedFullDisk(effects)) await this.#session.log.flush();",
+    "",
+  ),
+  loop("L7 a full disk wakes the run", "void session.log.filled.then(() => this.#wake.resolve()); // L7", ""),
+  context(
+    "C5 on a full disk a step may act no more",
+    "requireRoom(parts);\n      await parts.requireCurrent();",
+    "await parts.requireCurrent();",
+  ),
+  context("C5 what is closing is no promise", 'if (kind === "closing") requireRoom(parts);', ""),
+
+  fence(
+    "N1 a record is acknowledged while the run is ours",
+    "await file.sync();\n      hold.requireHeld(); // N1",
+    "await file.sync(); // N1",
+  ),
+  {
+    ...fence(
+      "N2 an owner that has lost its run writes nothing",
+      "hold.requireHeld();\n      await file.write(text); // N2",
+      "await file.write(text); // N2",
+    ),
+    redundant: "the journal was replaced: what is written has no name any more (N2), and N1 acknowledges none of it",
+  },
+  fence(
+    "N3 an effect begins while the run is ours",
+    "hold.requireHeld();\n    return step.run(input, ctx);",
+    "return step.run(input, ctx);",
+  ),
+  fence(
+    "N3 a removal begins while the run is ours",
+    "hold.requireHeld();\n      await keeper.destroy(locator, signal);",
+    "await keeper.destroy(locator, signal);",
+  ),
+  {
+    rule: "N2 the journal is replaced where its owner may live",
+    file: "own-journal.ts",
+    text: "if (isDead(former, bootId)) return repairTail(path, journal, files);",
+    becomes: "if (!isDead(null, bootId)) return repairTail(path, journal, files);",
+  },
+  {
+    rule: "H1 who finds another lock has lost the run",
+    file: "state/run-hold.ts",
+    text: "if (error === null && files.identity(lock.path) !== ours) {",
+    becomes: "if (error === null && lock.path === ours) {",
+  },
+  {
+    rule: "a take-over replaces the lock",
+    file: "resume-run.ts",
+    text: "holdRun(await files.replaceLock(ownerLockPath(dir)), runId, files)",
+    becomes: "holdRun(request.lock ?? (await files.replaceLock(ownerLockPath(dir))), runId, files)",
+  },
+  {
+    rule: "a run that is held is not taken",
+    file: "resume-run.ts",
+    text: "if (lock === null && seizure === null) throw await runLocked(dir, deps.files);",
+    becomes: 'if (lock === null && dir === "") throw await runLocked(dir, deps.files);',
+  },
+  {
+    ...context("C1 a promise holds only while the run is ours", "parts.requireHeld(); // C1", ""),
+    redundant: "N1 asks right before: the lock cannot be replaced between the two",
+  },
 ];

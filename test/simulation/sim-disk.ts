@@ -1,6 +1,7 @@
 import type { HeldLock } from "../../src/engine/state/exclusive-lock.ts";
 import type { StateFiles } from "../../src/engine/state/state-files.ts";
 import type { JournalFile } from "../../src/engine/journal/journal-file.ts";
+import type { DurableNote } from "../../src/engine/journal/durable-note.ts";
 import type { Chance } from "./chance.ts";
 import type { SimProcess } from "./sim-process.ts";
 
@@ -27,7 +28,8 @@ export interface DiskFaults {
 export interface DiskEvents {
   /** Everything in the file is durable from now on. */
   synced(path: string, durable: Buffer): void;
-  fault(kind: string): void;
+  /** `by` is whoever it happened to; null: nobody. */
+  fault(kind: string, by: SimProcess | null): void;
 }
 
 /**
@@ -69,7 +71,9 @@ export class SimDisk {
 
   /** By somebody else than an orchestrator: at once, and durable. */
   put(path: string, content: string): void {
-    this.#files.set(path, { inode: (this.#inodes += 1), durable: Buffer.from(content), unsynced: [] });
+    const durable = Buffer.from(content);
+    this.#files.set(path, { inode: (this.#inodes += 1), durable, unsynced: [] });
+    this.#events.synced(path, durable);
   }
 
   remove(path: string): void {
@@ -118,10 +122,26 @@ export class SimDisk {
     await process.ask(`open ${path}`, this.#latency(), () => {
       if (create && this.#files.has(path)) throw failure("EEXIST", `file already exists, open '${path}'`);
       if (!this.#files.has(path)) this.put(path, "");
+      this.put(reserveOf(path), "");
     });
+    // The file that is there now, also when another one takes its name.
+    const file = this.#files.get(path);
+    if (file === undefined) throw new TypeError(`no file ${path}`);
+    const good = { bytes: contentOf(file).length };
     return {
-      write: (text) => this.#append(process, path, Buffer.from(text)),
-      sync: () => this.#sync(process, path),
+      write: async (text) => {
+        const bytes = Buffer.from(text);
+        await this.#append(process, file, path, bytes);
+        good.bytes += bytes.length;
+      },
+      sync: () => this.#sync(process, file, path),
+      freeReserve: () =>
+        process.ask(`free ${path}`, this.#latency(), () => {
+          if (!this.#files.delete(reserveOf(path))) return false;
+          file.unsynced.push({ kind: "truncate", length: good.bytes });
+          return true;
+        }),
+      noteDurable: (note) => this.#note(process, path, note),
       close: () => process.ask(`close ${path}`, this.#latency(), () => undefined),
     };
   }
@@ -132,10 +152,21 @@ export class SimDisk {
     return true;
   }
 
+  /** Written and not synced: it may be of before a power cut. */
+  async #note(process: SimProcess, journal: string, { seq, hash }: DurableNote): Promise<void> {
+    const path = journal.replace("journal.jsonl", "durable.json");
+    const text = JSON.stringify({ schemaVersion: "firedrill/durable/v1", seq, hash });
+    return process.ask(`note ${path}`, this.#latency(), () => {
+      if (!this.#files.has(path)) this.put(path, "");
+      const file = this.#files.get(path);
+      file?.unsynced.push({ kind: "truncate", length: 0 }, { kind: "append", bytes: Buffer.from(text) });
+    });
+  }
+
   async #replace(process: SimProcess, path: string, content: string): Promise<void> {
     const fails = this.#chance.happens(this.faults.replace);
     const perform = (): void => {
-      if (fails) this.#fail("a file of the state cannot be written", "ENOSPC", "no space left on device");
+      if (fails) this.#fail(process, "a file of the state cannot be written", "ENOSPC", "no space left on device");
       this.put(path, content);
     };
     const abandoned = (): void => {
@@ -144,40 +175,41 @@ export class SimDisk {
     return process.ask(`replace ${path}`, this.#latency(), perform, abandoned);
   }
 
-  async #append(process: SimProcess, path: string, bytes: Buffer): Promise<void> {
+  async #append(process: SimProcess, file: SimFile, path: string, bytes: Buffer): Promise<void> {
     const fails = this.#chance.happens(this.faults.write);
+    const full = fails && this.#chance.happens(0.7);
     const part = (): Change => ({
       kind: "append",
       bytes: bytes.subarray(0, this.#chance.below(bytes.length + 1)),
     });
     const perform = (): void => {
-      this.#change(path, fails ? part() : { kind: "append", bytes });
-      if (fails) this.#fail("the journal cannot be written", "ENOSPC", "no space left on device");
+      file.unsynced.push(fails ? part() : { kind: "append", bytes });
+      const none = "no space left on device";
+      if (full && this.#files.has(reserveOf(path))) this.#fail(process, "the disk is full", "ENOSPC", none);
+      if (full) this.#fail(process, "the journal cannot be written: no room", "ENOSPC", none);
+      if (fails) this.#fail(process, "the journal cannot be written", "EIO", "input/output error");
     };
     return process.ask(`write ${path}`, this.#latency(), perform, () => {
-      this.#events.fault("died while it wrote");
-      this.#change(path, part());
+      this.#events.fault("died while it wrote", null);
+      file.unsynced.push(part());
     });
   }
 
-  async #sync(process: SimProcess, path: string): Promise<void> {
+  async #sync(process: SimProcess, file: SimFile, path: string): Promise<void> {
     const fails = this.#chance.happens(this.faults.sync);
     const slow = this.#chance.happens(this.faults.slowSync);
-    if (slow) this.#events.fault("a sync is slow");
+    if (slow) this.#events.fault("a sync is slow", process);
     const delayUs = slow ? this.#chance.between(100_000, 1_500_000) : this.#chance.between(100, 3000);
     const perform = (): void => {
-      const file = this.#files.get(path);
-      if (file === undefined) return;
       if (fails) {
         // The kernel tells of it once and drops the pages (fsync(2), EIO).
         this.#loseUnsynced(path, file);
-        this.#fail("the journal cannot be synced", "EIO", "input/output error");
+        this.#fail(process, "the journal cannot be synced", "EIO", "input/output error");
       }
       this.#makeDurable(path, file);
     };
     const abandoned = (): void => {
-      const file = this.#files.get(path);
-      if (file !== undefined && !fails && this.#chance.happens(0.5)) this.#makeDurable(path, file);
+      if (!fails && this.#chance.happens(0.5)) this.#makeDurable(path, file);
     };
     return process.ask(`sync ${path}`, delayUs, perform, abandoned);
   }
@@ -185,7 +217,7 @@ export class SimDisk {
   #makeDurable(path: string, file: SimFile): void {
     file.durable = contentOf(file);
     file.unsynced = [];
-    this.#events.synced(path, file.durable);
+    if (this.#files.get(path) === file) this.#events.synced(path, file.durable);
   }
 
   #change(path: string, change: Change): void {
@@ -200,7 +232,7 @@ export class SimDisk {
       const bytes = next.bytes.subarray(0, this.#chance.below(next.bytes.length + 1));
       whole.push({ kind: "append", bytes });
     }
-    this.#events.fault("what was written and not synced is lost");
+    this.#events.fault("what was written and not synced is lost", null);
     file.unsynced = whole;
     this.#makeDurable(path, file);
   }
@@ -228,14 +260,18 @@ export class SimDisk {
     };
   }
 
-  #fail(kind: string, code: string, message: string): never {
-    this.#events.fault(kind);
+  #fail(by: SimProcess, kind: string, code: string, message: string): never {
+    this.#events.fault(kind, by);
     throw failure(code, message);
   }
 
   #latency(): number {
     return this.#chance.between(20, 400);
   }
+}
+
+function reserveOf(journal: string): string {
+  return journal.replace(".jsonl", ".reserve");
 }
 
 function contentOf({ durable, unsynced }: SimFile): Buffer {

@@ -134,6 +134,7 @@ async function doDeed(deed: Deed, scene: Scene): Promise<void> {
       // Nothing comes between this question and the act.
       if (isStrike(scene)) await ctx.requireCurrent();
       ctx.signal.throwIfAborted();
+      world.hear(ctx.epoch);
       monitor.acts(ctx, process);
       world.acts.push({ key: ctx.idempotencyKey, step: ctx.stepId, epoch: ctx.epoch });
       return process.ask("after the act", 500, () => undefined);
@@ -226,6 +227,7 @@ async function make({ what, stuck }: Extract<Deed, { readonly kind: "make" }>, s
   if (process.alive) monitor.told("resource.planned", name);
   await process.ask("before it is made", 0, () => undefined);
   ctx.signal.throwIfAborted();
+  world.hear(ctx.epoch);
   monitor.makes(ctx, name, process);
   world.things.set(name, { name, kind: what, run: ctx.runId, installation: ctx.installation });
   if (stuck) world.stuck.add(name);
@@ -325,6 +327,7 @@ async function reconcile(ctx: StepContext, deps: StepsDeps): Promise<Reconciliat
   const slow = chance.happens(trouble * 0.3);
   if (slow) fault("a reconcile is slow");
   await process.ask("the world is asked", slow ? 9_000_000 : 3000, () => undefined);
+  world.hear(ctx.epoch);
   const answer = chance.weighted({ truth: 4, unknown: trouble, throws: trouble });
   if (answer !== "truth") fault(`a reconcile does not know: ${answer}`);
   if (answer === "unknown") return { kind: "unknown", message: "the server does not answer" };

@@ -1,3 +1,4 @@
+import { StepError } from "../../src/drills/step-error.ts";
 import type { ResourceKind } from "../../src/drills/step-signature.ts";
 
 /** Something that a step made and cleanup has to remove. */
@@ -23,6 +24,15 @@ export class SimWorld {
   readonly stuck = new Set<string>();
   /** What was asked of a person, and what they will say when. */
   readonly questions = new Map<string, Question>();
+
+  #epoch = 0;
+
+  /** Whoever is older than somebody the world has heard of is refused. */
+  hear(epoch: number): void {
+    if (epoch < this.#epoch)
+      throw new StepError("permanent", "STALE_EPOCH", `the world has heard of epoch ${this.#epoch}`);
+    this.#epoch = epoch;
+  }
 
   hasActed(key: string): boolean {
     return this.acts.some((act) => act.key === key);

@@ -66,7 +66,11 @@ function placeOf(where: string): string {
   return PLACES.find((place) => where.startsWith(`${place} `)) ?? "in an effect";
 }
 
+/** Its run was taken by another machine, while it stood still or went on. */
+const OVERTAKEN = "overtaken";
+
 type End =
+  | { readonly kind: typeof OVERTAKEN }
   | { readonly kind: "lives" }
   | { readonly kind: "ended"; readonly outcome: RunOutcome }
   | { readonly kind: "failed"; readonly error: unknown };
@@ -93,6 +97,9 @@ class Simulation {
   /** Of the present life, once it has one. */
   #session: RunSession | null = null;
   #runId: string | null = null;
+  /** Owners that live and were overtaken. */
+  readonly #overtaken: SimProcess[] = [];
+  readonly #epochs = new Map<SimProcess, number>();
   #turns = 0;
   #lives = 0;
 
@@ -119,9 +126,10 @@ class Simulation {
       synced: (path, durable) => {
         if (path.endsWith("journal.jsonl")) this.#monitor.synced(durable, this.#process);
       },
-      fault: (kind) => {
+      fault: (kind, by) => {
         this.#fault(kind);
-        if (kind.startsWith("the journal cannot")) this.#monitor.journalFailed(this.#process);
+        if (kind.startsWith("the journal cannot")) this.#monitor.journalFailed(by);
+        if (kind === "the disk is full") this.#monitor.diskFull(by);
       },
     });
     this.#disk.makeFolder(STATE_ROOT);
@@ -183,8 +191,9 @@ class Simulation {
         holder.end = { kind: "failed", error };
       });
     this.#interventions(process, holder, fate.fork("interventions"));
-    while (holder.end.kind === "lives" && process.alive)
-      await this.#turn(() => holder.end.kind === "lives" && process.alive);
+    const lives = (): boolean => holder.end.kind === "lives" && process.alive && !this.#overtaken.includes(process);
+    while (lives()) await this.#turn(lives);
+    if (this.#overtaken.includes(process)) return this.#leave(process, holder);
     this.#monitor.check(process);
     this.#compareState();
     if (process.alive && holder.end.kind === "failed") this.#trace(`failed: ${String(holder.end.error)}`);
@@ -210,6 +219,10 @@ class Simulation {
       const request = requestFor(this.#simPlan.plan, this.#simPlan.confirm);
       return startRun({ ...request, seed: `seed-${this.#seed}` }, deps);
     }
+    const found = this.#disk.read(journalPath(runDir(STATE_ROOT, this.#runId)));
+    const ends = found === null || found.length === 0 || found.at(-1) === 0x0a;
+    // An owner that lives may still write.
+    this.#monitor.foundTorn = ends || this.#overtaken.length > 0 ? null : process.pid;
     if (fate.happens(0.7)) {
       this.#fault("a resume");
       return startResume(this.#runId, deps);
@@ -235,6 +248,7 @@ class Simulation {
         if (process.alive) this.#fault(kind);
       },
       onSession: (session) => {
+        this.#epochs.set(process, session.epoch);
         if (process !== this.#process) return;
         this.#session = session;
         this.#monitor.session = session;
@@ -254,8 +268,9 @@ class Simulation {
   #interventions(process: SimProcess, holder: { readonly handle: RunHandle | null }, fate: Chance): void {
     const at = (kind: string, probability: number, call: () => void): void => {
       if (!fate.happens(probability)) return;
-      this.#time.after(fate.between(1, 15_000) * 1000, () => {
+      this.#time.after(fate.between(1, 9000) * 1000, () => {
         if (!process.alive || holder.handle === null || this.#monitor.mirror.finished !== null) return;
+        if (this.#overtaken.includes(process)) return;
         this.#fault(kind);
         call();
       });
@@ -280,6 +295,9 @@ class Simulation {
       this.#machine.setWall(fate.between(-3600, 3600) * 1_000_000),
     );
     at("a second orchestrator", this.#mortal ? 0.1 : 0, () => this.#intruder());
+    at("overtaken by another machine", this.#mortal && this.#lives < MOST_LIVES ? 0.2 : 0, () =>
+      this.#overtake(process, fate),
+    );
     at("stopped for a while", this.#mortal ? 0.1 : 0, () => {
       process.stop();
       this.#time.after(fate.between(1, 60) * 1_000_000, () => {
@@ -314,11 +332,43 @@ class Simulation {
     );
   }
 
+  /** It goes on, and must not: what it says of its end is looked at when it says it. */
+  #leave(process: SimProcess, holder: { readonly end: End }): End {
+    const look = (): void => {
+      const { end } = holder;
+      if (end.kind === "lives") {
+        if (process.alive) this.#time.after(100_000, look);
+        return;
+      }
+      const code = end.kind === "failed" && end.error instanceof FiredrillError ? end.error.code : end.kind;
+      // Where the other one died before it had the run, it was not overtaken after all.
+      if (end.kind === "ended" && this.#monitor.mirror.epoch !== this.#epochs.get(process))
+        this.#monitor.refuse("an owner that was overtaken has ended the run");
+      if (!["STALE_OWNER", "JOURNAL_FAILED", "ended"].includes(code))
+        this.#monitor.refuse(`an owner that was overtaken fails with ${code}`);
+      this.#fault(`an overtaken owner ends: ${code}`);
+      process.die("killed", "was overtaken");
+    };
+    this.#time.after(0, look);
+    return { kind: OVERTAKEN };
+  }
+
+  /** Another machine finds the locks free (a lease of a shared file system ran out) and takes the run. */
+  #overtake(process: SimProcess, fate: Chance): void {
+    this.#disk.release(process);
+    this.#overtaken.push(process);
+    this.#machine.reboot();
+    if (!fate.happens(0.7)) return;
+    process.stop();
+    this.#time.after(fate.between(10, 20_000) * 1000, () => process.go());
+  }
+
   /** The dead leave what they left; the machine may start again; somebody comes back. */
   async #between(): Promise<void> {
     const process = this.#process;
     if (process === null) return;
     const fate = this.#chance.fork(`between/${this.#lives}`);
+    if (this.#overtaken.includes(process)) return this.#monitor.obligations.excuse();
     if (process.alive) process.die(fate.happens(0.2) ? "power cut" : "killed", "gave up");
     this.#fault(process.death === "power cut" ? "a power cut" : "a crash");
     if (process.diedAt !== "gave up") this.#fault(`died at: ${placeOf(process.diedAt)}`);

@@ -122,6 +122,8 @@ const MUST_HAPPEN = [
   "died at: in an effect",
   "died at: between two events",
   "the journal cannot be written",
+  "the journal cannot be written: no room",
+  "the disk is full",
   "the journal cannot be synced",
   "a sync is slow",
   "a file of the state cannot be written",
@@ -157,4 +159,6 @@ const MUST_HAPPEN = [
   "the wall clock is set",
   "stopped for a while",
   "a second orchestrator",
+  "overtaken by another machine",
+  "an overtaken owner ends: STALE_OWNER",
 ];
