@@ -2,7 +2,7 @@
 import { existsSync } from "node:fs";
 import { rm, stat } from "node:fs/promises";
 import { measure } from "../drills/measure.ts";
-import { writeJsonAtomic } from "../support/atomic-file.ts";
+import { syncFile, writeJsonAtomic } from "../support/atomic-file.ts";
 import { cleanLeftovers } from "./clean-leftovers.ts";
 import type { Halt, RunHandle } from "./drive-run.ts";
 import type { EngineDeps } from "./engine-deps.ts";
@@ -130,6 +130,8 @@ async function progressOf(dir: string): Promise<"finished" | "unfinished" | "nev
   if (!journal.records.some((record) => record.type === "run.finished")) return "unfinished";
   if (!existsSync(resultPath(dir))) {
     const records = journal.records.map((record) => recorded(record));
+    // Its writer may have been killed before its sync: a result must not outlive the end it tells of.
+    await syncFile(journalPath(dir));
     await writeJsonAtomic(resultPath(dir), measure(await readPlan(dir), records));
   }
   return "finished";

@@ -49,6 +49,12 @@ export async function syncDirectory(dir: string): Promise<void> {
   }
 }
 
+/** Makes the content of a file durable that somebody else wrote, and may not have synced. */
+export async function syncFile(path: string): Promise<void> {
+  await using handle = await open(path, "r");
+  await handle.datasync();
+}
+
 async function writeDurably(path: string, content: string | Uint8Array, mode: number): Promise<void> {
   const handle = await open(path, "wx", mode);
   try {
