@@ -13,12 +13,20 @@ beforeAll(async () => {
 });
 afterAll(() => ha[Symbol.asyncDispose]());
 
+/** Both writers have written what the tests change: how fast they are is the machine's affair. */
+async function untilWritten({ schema, table }: TrafficRef): Promise<void> {
+  await using session = await ha.session("a");
+  const far = `select writer from ${schema}.${table} where seq >= 8 group by writer`;
+  while ((await session.query(far)).length < 2) signal.throwIfAborted();
+}
+
 async function stoppedTraffic(lab: CanaryLab): Promise<TrafficRef> {
   const planned = lab.plan();
   await lab.traffic.prepare(planned, signal);
   const ref = await lab.traffic.start(planned, signal);
   using watch = await lab.traffic.watch(ref);
   await watch.until((view) => view.goodInARow > 10, signal);
+  await untilWritten(ref);
   await lab.traffic.stop(ref, "all", signal);
   return ref;
 }
