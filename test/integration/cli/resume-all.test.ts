@@ -50,7 +50,7 @@ test("resume --all goes on with what was lost, writes the reports, and says what
   writeFileSync(journal, readFileSync(journal, "utf8").replace('"mode":"real"', '"mode":"simulated"'));
 
   const { code, stdout } = await run("resume", "--all");
-  expect(code).toBe(5);
+  expect(code).toBe(6);
   const lines = stdout.trim().split("\n").toSorted();
   const ids = [good, other].toSorted();
   expect(lines).toHaveLength(2);
