@@ -374,6 +374,8 @@ class Simulation {
     if (process.diedAt !== "gave up") this.#fault(`died at: ${placeOf(process.diedAt)}`);
     this.#disk.release(process);
     if (process.death === "power cut") {
+      // The folder they share is this machine's: a disk that comes back without what was written has let go of everybody.
+      for (const other of this.#overtaken) if (other.alive) other.die("killed", "its folder went away");
       this.#disk.powerCut();
       this.#machine.reboot();
       if (this.#machine.wallWasSet) this.#monitor.obligations.forget();
