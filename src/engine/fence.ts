@@ -10,10 +10,10 @@
  *  N1  A record is acknowledged only if the run was still ours after it was durable. So it was written before the lock was
  *      replaced, hence before the journal was copied: nothing acknowledged is missing from what the new owner reads.
  *  N2  What the old owner writes later goes into the file that was replaced, which has no name any more.
- *  N4  A note of what is durable speaks of acknowledged records only, which every later copy holds (N1): a late one lags and is true.
  *  N3  Effects, removals and questions to the world begin only while the run is ours: asked right before, with no wait between.
  *      What stands still between that question and its first system call is beyond any check here: that is why a take-over
  *      ends the old owner first, where it can.
+ *  N4  A note of what is durable speaks of acknowledged records only, which every later copy holds (N1): a late one lags and is true.
  */
 import type { JournalFile } from "./journal/journal-file.ts";
 import type { RunHold } from "./state/run-hold.ts";

@@ -1,4 +1,4 @@
-import { hostname, userInfo } from "node:os";
+import { hostname, tmpdir, userInfo } from "node:os";
 import { measure } from "../../src/drills/measure.ts";
 import type { Plan } from "../../src/drills/plan.ts";
 import { planSha256 } from "../../src/drills/plan-sha256.ts";
@@ -64,7 +64,7 @@ const TELLING = 5;
 
 function requireNeutral(text: string): void {
   const telling = [PROJECT, process.execPath, hostname(), userInfo().homedir].filter((name) => name.length >= TELLING);
-  const left = [...telling, "/tmp/", "/work/"].find((name) => text.includes(name));
+  const left = [...telling, `${tmpdir()}/`, "/tmp/"].find((name) => text.includes(name));
   if (left === undefined) return;
   const at = text.indexOf(left);
   throw new Error(`${left} is left in a journal: ${text.slice(Math.max(0, at - 80), at + 120)}`);
